@@ -1,0 +1,41 @@
+# The two commands of the README, and a few for developers. Everything lives in .venv.
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
+
+.PHONY: demo test schema lint clean
+
+demo: .venv/run.stamp  ## run the workflow end to end on the embedded toy data
+	$(BIN)/snakemake --cores $(CORES)
+	@cat results/demo/summary.txt
+
+test: .venv/dev.stamp  ## pass the tests
+	$(BIN)/python -m pytest $(PYTEST)
+
+schema: .venv/run.stamp  ## write config/**/schema.json and config/README.md from the models
+	$(BIN)/python -m skimflow.config
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/lint-imports
+
+clean:  ## remove what runs made; .venv stays
+	rm -rf results logs .snakemake
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("error: skimflow needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; say which with make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: envs/requirements.txt pyproject.toml | .venv/bin/python
+	@echo "setting up .venv (once)"
+	$(PIP) --require-hashes -r envs/requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: envs/dev.txt .venv/run.stamp
+	$(PIP) --require-hashes -r envs/dev.txt
+	@touch $@

@@ -1,0 +1,21 @@
+"""Rule `aggregate`."""
+
+from pathlib import Path
+
+from skimflow.aggregate import Request, aggregate
+from skimflow.io.outputs import write_json, write_table, write_text
+from skimflow.logs import reporting
+from skimflow.provenance import stamp
+
+with reporting(snakemake.log[0]):
+    params, output = snakemake.params, snakemake.output
+    files: dict[str, dict[str, str]] = {}
+    for path in map(Path, snakemake.input.counts):
+        files.setdefault(path.parent.name, {})[path.name.removesuffix(".counts.parquet")] = str(path)
+    certified = snakemake.input.certified[0] if snakemake.input.certified else None
+    result = aggregate(Request(files, params.completeness, certified, params.windows))
+    provenance = stamp(dict(params.windows), params.code, completeness=result.completeness["statement"])
+    write_table(result.counts, output.counts, provenance)
+    write_json(result.completeness | {"provenance": provenance}, output.completeness)
+    write_json(result.processed_lumis, output.processed_lumis)
+    write_text(result.cutflow, output.cutflow)

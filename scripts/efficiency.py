@@ -1,0 +1,17 @@
+"""Rule `efficiency`."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skimflow.efficiency import efficiencies
+from skimflow.io.outputs import read_stamp, write_table, write_text
+from skimflow.logs import reporting
+from skimflow.provenance import stamp
+
+with reporting(snakemake.log[0]):
+    counts, settings = snakemake.input.counts, snakemake.params.settings
+    table = efficiencies(pq.read_table(counts), settings)
+    source = read_stamp(counts)
+    provenance = stamp(settings, snakemake.params.code, completeness=source["completeness"], counts=source)
+    write_table(pa.Table.from_pandas(table, preserve_index=False), snakemake.output.parquet, provenance)
+    write_text(table.to_csv(index=False), snakemake.output.csv)

@@ -1,0 +1,18 @@
+"""Rule `plot_stability`."""
+
+import pandas as pd
+
+from skimflow.io.outputs import read_stamp
+from skimflow.logs import reporting
+from skimflow.plots.canvas import draw
+from skimflow.plots.efficiency import stability
+
+with reporting(snakemake.log[0]):
+    source, settings = snakemake.input.efficiency, snakemake.params.settings
+    table = pd.read_parquet(source)
+    draw(
+        lambda figure: stability(figure, table, settings),
+        snakemake.output,
+        settings,
+        read_stamp(source),
+    )

@@ -1,0 +1,16 @@
+"""Rule `summary`."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from skimflow.io.outputs import write_text
+from skimflow.logs import reporting
+from skimflow.summary import summary
+
+with reporting(snakemake.log[0]):
+    table = pd.read_parquet(snakemake.input.efficiency)
+    completeness = json.loads(Path(snakemake.input.completeness).read_text(encoding="utf-8"))
+    truth = json.loads(Path(snakemake.input.truth[0]).read_text(encoding="utf-8")) if snakemake.input.truth else None
+    write_text(summary(table, completeness, truth, snakemake.params.title), snakemake.output[0])

@@ -1,0 +1,156 @@
+"""Counts of all files together, and whether they are enough for a result."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skimflow import counts
+from skimflow.counts.views import select
+from skimflow.errors import IncompleteError, InputError
+from skimflow.io.outputs import read_stamp
+from skimflow.physics.luminosity import CertifiedLuminosity, Sections, ranges
+
+_SHOWN = 10
+Window = tuple[int, int] | None
+
+
+class Request(NamedTuple):
+    """What to aggregate.
+
+    `files`: path of the counts by dataset and file id. `required`: least fraction of files that must have been
+    processed. `certified`: path of the golden JSON, if there is data. `windows`: run window of each data dataset;
+    datasets not listed are simulation.
+    """
+
+    files: Mapping[str, Mapping[str, str]]
+    required: float
+    certified: str | None
+    windows: Mapping[str, Window]
+
+
+class Aggregate(NamedTuple):
+    """Merged counts and their accounting."""
+
+    counts: pa.Table
+    completeness: dict[str, Any]
+    processed_lumis: Sections
+    cutflow: str
+
+
+def aggregate(request: Request) -> Aggregate:
+    """Merge the counts of all files and check that nothing is lost or doubled.
+
+    Raises:
+        IncompleteError: fewer files were processed than required; the message names those that failed.
+        InputError: the accounting contradicts itself.
+    """
+    stamps = {d: {f: read_stamp(path) for f, path in files.items()} for d, files in request.files.items()}
+    failed = [_failure(d, f, s) for d in stamps for f, s in stamps[d].items() if s["status"] != "ok"]
+    expected = sum(map(len, stamps.values()))
+    _enough(failed, expected, request.required)
+
+    merged = counts.merge(counts.read([path for files in request.files.values() for path in files.values()]))
+    golden = CertifiedLuminosity.read(request.certified) if request.certified else None
+    completeness = {
+        "statement": statement(expected - len(failed), expected),
+        "required": request.required,
+        "files": {"expected": expected, "processed": expected - len(failed), "failed": failed},
+        "datasets": {d: _account(merged, d, stamps[d], golden, request.windows) for d in stamps},
+    }
+    sections = [counts.lumi_sections(merged, dataset) for dataset in request.windows]
+    processed = ranges(np.concatenate([np.empty((0, 2), np.int64), *sections]))
+    return Aggregate(merged, completeness, processed, _cutflow_csv(merged, list(stamps)))
+
+
+def statement(processed: int, expected: int) -> str:
+    """What every result and figure says about completeness."""
+    return f"{processed} of {expected} files"
+
+
+def _failure(dataset: str, file: str, stamp: Mapping[str, Any]) -> dict[str, str]:
+    why = {"reason": stamp["reason"], "message": stamp["message"]}
+    return {"dataset": dataset, "file": file, "lfn": stamp["input"]["lfn"], **why}
+
+
+def _enough(failed: list[dict[str, str]], expected: int, required: float) -> None:
+    processed = expected - len(failed)
+    if processed >= required * expected:
+        return
+    lines = [f"  {f['dataset']}: {f['message']}" for f in failed[:_SHOWN]]
+    more = [f"  and {len(failed) - _SHOWN} more"] if len(failed) > _SHOWN else []
+    head = (
+        f"only {statement(processed, expected)} were processed, and `completeness: {required:.4g}` asks for more; "
+        "mend these files, or lower completeness:"
+    )
+    raise IncompleteError("\n".join([head, *lines, *more]))
+
+
+def _account(
+    merged: pa.Table,
+    dataset: str,
+    stamps: Mapping[str, Mapping[str, Any]],
+    golden: CertifiedLuminosity | None,
+    windows: Mapping[str, Window],
+) -> dict[str, Any]:
+    """Files, events and luminosity sections of a dataset; contract 3 is checked here."""
+    good = [stamp for stamp in stamps.values() if stamp["status"] == "ok"]
+    files = select(merged, "file", [dataset])
+    flow = [number for _, number, _ in counts.cutflow(merged, [dataset])] or [0]
+    events = {
+        "entries": sum(stamp["input"]["entries"] for stamp in good),
+        "read": _sum(files, "passed_n"),
+        "certified": flow[0],
+        "rejected": _sum(select(merged, "cutflow", [dataset], name="certified"), "total_n") - flow[0],
+        "selected": flow[-1],
+    }
+    conserved = {
+        "entries = read": events["entries"] == events["read"] == _sum(files, "total_n"),
+        "read = certified + rejected": events["read"] == events["certified"] + events["rejected"],
+        "the cutflow falls": all(a >= b for a, b in zip(flow, flow[1:], strict=False)),
+    }
+    account: dict[str, Any] = {"files": {"expected": len(stamps), "processed": len(good)}, "events": events}
+    if dataset in windows:
+        inside = _sum(select(merged, "lumi", [dataset], name="certified"), "total_n")
+        conserved["sections hold the certified events"] = inside == events["certified"]
+        account["luminosity_sections"] = _sections(merged, dataset, golden, windows[dataset])
+    if not all(conserved.values()):
+        broken = "; ".join(name for name, holds in conserved.items() if not holds)
+        raise InputError("not_conserved", f"dataset {dataset}: the accounting contradicts itself (broken: {broken})")
+    return account
+
+
+def _sections(merged: pa.Table, dataset: str, golden: CertifiedLuminosity | None, window: Window) -> dict[str, Any]:
+    processed = counts.lumi_sections(merged, dataset)
+    expected = golden.sections(window) if golden else processed
+    known = {tuple(pair) for pair in processed.tolist()}
+    missing = np.array([pair for pair in expected.tolist() if tuple(pair) not in known], np.int64)
+    return {
+        "certified": len(expected),
+        "processed": len(processed),
+        "missing": ranges(missing),
+        "rejected": select(merged, "lumi", [dataset], name="rejected").num_rows,
+    }
+
+
+def _sum(rows: pa.Table, column: str) -> int:
+    return pc.sum(rows[column]).as_py() or 0
+
+
+def _cutflow_csv(merged: pa.Table, datasets: list[str]) -> str:
+    """One line for each dataset and cut: events and sum of weights left, and the fraction of the step before."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["dataset", "cut", "events", "sumw", "of_previous"])
+    for dataset in datasets:
+        before = _sum(select(merged, "file", [dataset]), "passed_n")
+        writer.writerow([dataset, "read", before, "", ""])
+        for name, number, sumw in counts.cutflow(merged, [dataset]):
+            writer.writerow([dataset, name, number, repr(sumw), f"{number / before:.6f}" if before else ""])
+            before = number
+    return text.getvalue()

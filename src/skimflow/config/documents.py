@@ -1,0 +1,105 @@
+"""The JSON schemas and config/README.md, generated from the models so that they cannot drift."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from skimflow.config.models import Config, Dataset
+
+_INTRODUCTION = """# Configuration
+
+Generated from the models in `src/skimflow/config/models.py` by `make schema`; a test keeps it true.
+
+A measurement is one YAML file: `snakemake --configfile config/hww_emu.yaml`. Without `--configfile` it is
+`config.yaml`, the embedded demo. Single values can be given on the command line:
+`snakemake --config 'selection={lead_pt: 30}' name=pt30`. A file may begin with `extends: other.yaml`
+(a path beside it) and then says only what differs: mappings are merged, everything else is replaced.
+
+An unknown key is an error. The first line of each file, `# yaml-language-server: $schema=schema.json`, makes an
+editor complete and check keys while you type.
+
+`params` of the rules carry what a result depends on, so a change reruns what it must and no more:
+cuts, `fine` bins, triggers and eras skim again; `report` bins and `interval` redo efficiencies and plots;
+`style` redraws plots.
+"""
+
+
+def documents() -> dict[str, str]:
+    """Path (from the top of the repository) and text of each generated file."""
+    return {
+        "config/schema.json": _schema(Config, extends=True),
+        "config/datasets/schema.json": _schema(Dataset),
+        "config/README.md": "\n".join([_INTRODUCTION, *_chapter("Measurement", Config), *_chapter("Dataset", Dataset)]),
+    }
+
+
+def _schema(model: type[BaseModel], extends: bool = False) -> str:
+    schema = model.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    if extends:
+        # A file that extends another need not repeat its keys; the loader checks the merged whole.
+        schema["properties"]["extends"] = {"type": "string", "description": "Start from this file, named beside it."}
+        schema["then"], schema["if"] = {}, {"required": ["extends"]}
+        schema["else"] = {"required": schema.pop("required")}
+        schema["properties"]["selection"] = {"$ref": "#/$defs/HwwEmu"}
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def _chapter(title: str, model: type[BaseModel]) -> Iterator[str]:
+    folder = "`config/datasets/<name>.yaml`" if model is Dataset else "`config/<name>.yaml`"
+    yield f"\n## {title}: {folder}\n\n{model.__doc__}\n"
+    yield "| key | type | default | meaning |\n|---|---|---|---|"
+    yield from _rows(model.model_json_schema(), "")
+
+
+def _rows(schema: dict[str, Any], prefix: str, root: dict[str, Any] | None = None) -> Iterator[str]:
+    root = root or schema
+    for name, field in schema["properties"].items():
+        required = name in schema.get("required", ())
+        default = "required" if required else _default(field)
+        yield f"| `{prefix}{name}` | {_type(field, root)} | {default} | {_cell(field.get('description', ''))} |"
+        for nested, suffix in _nested(field, root):
+            yield from _rows(nested, f"{prefix}{name}{suffix}.", root)
+
+
+def _default(field: dict[str, Any]) -> str:
+    default = field.get("default")
+    return "" if default in (None, [], "") or isinstance(default, dict) else f"`{json.dumps(default)}`"
+
+
+def _type(field: dict[str, Any], root: dict[str, Any]) -> str:
+    if "enum" in field:
+        return " or ".join(f"`{value}`" for value in field["enum"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "anyOf" in field:
+        return " or ".join(dict.fromkeys(_type(part, root) for part in field["anyOf"] if part.get("type") != "null"))
+    if "$ref" in field:
+        return "keys below"
+    if field["type"] == "array" and "items" in field:
+        return f"list of {_type(field['items'], root)}"
+    if field["type"] == "object":
+        return f"name: {_type(_values(field), root)}"
+    return {"array": "pair of integers"}.get(field["type"], field["type"])
+
+
+def _nested(field: dict[str, Any], root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    if "$ref" in field:
+        yield root["$defs"][field["$ref"].rsplit("/", 1)[1]], ""
+    for part in field.get("anyOf", []):
+        yield from _nested(part, root)
+    if field.get("type") == "object":
+        yield from ((nested, ".<name>") for nested, _ in _nested(_values(field), root))
+    if isinstance(field.get("items"), dict):
+        yield from ((nested, "[]") for nested, _ in _nested(field["items"], root))
+
+
+def _values(field: dict[str, Any]) -> dict[str, Any]:
+    """The schema of the values of a mapping (its keys follow a pattern)."""
+    return next(iter(field["patternProperties"].values()))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,221 @@
+"""From YAML to models, with one readable line for each thing that is wrong."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from skimflow.config.models import Config, Dataset
+from skimflow.errors import ConfigError
+
+DATASETS = Path("config/datasets")
+M = TypeVar("M", bound=BaseModel)
+
+
+class Measurement(NamedTuple):
+    """A configuration and the datasets that it names."""
+
+    config: Config
+    datasets: dict[str, Dataset]
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML that refuses a key written twice (YAML itself keeps the last in silence)."""
+
+
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode, deep: bool = False) -> dict:
+    seen = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in seen:
+            line = key_node.start_mark.line + 1
+            raise ConfigError(f"{loader.name}: {key}: written twice (line {line})")
+        seen.add(key)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep)
+
+
+_StrictLoader.add_constructor(
+    yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, lambda loader, node: _mapping(loader, node, deep=True)
+)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, has a key twice, or is not a mapping.
+    """
+    path = Path(path)
+    try:
+        with path.open(encoding="utf-8") as stream:
+            loader = _StrictLoader(stream)
+            loader.name = str(path)
+            content = loader.get_single_data()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must hold `key: value` lines")
+    return content
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `over`; mappings are merged, everything else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def load(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Measurement:
+    """Validate a configuration as Snakemake merged it.
+
+    Args:
+        raw: the merged mapping (configuration files, then `--config`). `extends: FILE` starts from another file,
+            named relative to the first of `files`.
+        files: the files it came from, to name the right one in messages.
+
+    Raises:
+        ConfigError: one line for each thing that is wrong.
+    """
+    paths = [_shown(path) for path in files]
+    sources = [(str(path), read_yaml(path)) for path in paths]
+    folder = paths[0].parent if paths else Path(".")
+    content = dict(raw)
+    while "extends" in content:
+        base = _shown(folder / content.pop("extends"))
+        if any(str(base) == name for name, _ in sources):
+            raise ConfigError(f"{base}: extends: goes round in a circle")
+        sources.insert(0, (str(base), read_yaml(base)))
+        content = merge(sources[0][1], content)
+        folder = base.parent
+    config = validate(Config, content, sources)
+    return Measurement(config, _datasets(config, sources))
+
+
+def validate(model: type[M], content: Mapping[str, Any], sources: list[tuple[str, dict]]) -> M:
+    """`content` as a `model`; errors name the file of `sources` that says it last, or `--config`."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems = [problem for problem in error.errors() if not _other_branch(problem)]
+        lines = [_line(model, content, problem, sources) for problem in problems]
+        raise ConfigError("\nerror: ".join(dict.fromkeys(lines))) from None
+
+
+def _shown(path: str | Path) -> Path:
+    """A path as people write it: relative to where they stand, where that is shorter."""
+    path = Path(path)
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _datasets(config: Config, sources: list[tuple[str, dict]]) -> dict[str, Dataset]:
+    datasets: dict[str, Dataset] = {}
+    for entry in config.datasets:
+        path = Path(entry) if entry.endswith((".yaml", ".yml")) else DATASETS / f"{entry}.yaml"
+        name, where = path.stem, _origin(("datasets",), sources) or "--config"
+        if not path.is_file():
+            known = sorted(p.stem for p in DATASETS.glob("*.yaml"))
+            raise ConfigError(f"{where}: datasets: there is no {path}{_guess(entry, known)}")
+        if name in datasets:
+            raise ConfigError(f"{where}: datasets: {name} is listed twice")
+        content = read_yaml(path)
+        dataset = validate(Dataset, content, [(str(path), content)])
+        if dataset.kind == "data" and config.certified_luminosity is None:
+            raise ConfigError(f"{where}: certified_luminosity: missing, but dataset {name} is collision data")
+        if dataset.kind == "data" and config.eras and dataset.era not in config.eras:
+            raise ConfigError(
+                f"{path}: era: {dataset.era} has no run window in eras of {where}{_guess(str(dataset.era), config.eras)}"
+            )
+        datasets[name] = dataset
+    return datasets
+
+
+def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[tuple[str, dict]]) -> str:
+    keys = _keys(problem["loc"], content, extra=problem["type"] == "extra_forbidden")
+    key = ".".join(map(str, keys))
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = f"unknown key{_guess(str(keys[-1]), _fields(model, keys[:-1]))}"
+    elif problem["type"] == "missing":
+        message = "missing" if isinstance(problem["loc"][-1], str) else "needs more values"
+    elif problem["type"] == "string_pattern_mismatch":
+        message = f"{problem['input']!r} does not match {problem['ctx']['pattern']}"
+    elif keys:
+        message = f"{message[0].lower()}{message[1:]}, not {problem['input']!r}" if _short(problem) else message
+    absent = keys[:-1] if problem["type"] == "missing" else keys
+    where = _origin(absent, sources) or "--config"
+    return ": ".join(part for part in (where, key, message) if part)
+
+
+def _other_branch(problem: Mapping) -> bool:
+    """Whether this is the complaint of the `"word"` half of a union about a mapping meant for the other half."""
+    return problem["type"] == "literal_error" and isinstance(problem["input"], Mapping)
+
+
+def _short(problem: Mapping) -> bool:
+    return problem["type"] != "value_error" and len(repr(problem["input"])) < 60
+
+
+def _keys(loc: tuple, content: Any, extra: bool) -> tuple:
+    """The part of a pydantic location that the user wrote: union branches are left out."""
+    keys = []
+    for index, step in enumerate(loc):
+        is_last = index == len(loc) - 1
+        if isinstance(content, Mapping) and (step in content or is_last):
+            if step not in content and not extra and not isinstance(step, str):
+                continue
+            content = content.get(step)
+        elif isinstance(content, list | tuple) and isinstance(step, int) and step < len(content):
+            content = content[step]
+        else:
+            continue
+        keys.append(step)
+    return tuple(keys)
+
+
+def _origin(keys: tuple, sources: list[tuple[str, dict]]) -> str | None:
+    """The last file that holds these keys, if one does."""
+    for name, content in reversed(sources):
+        node: Any = content
+        for key in keys:
+            node = node.get(key, _ABSENT) if isinstance(node, Mapping) else _item(node, key)
+        if node is not _ABSENT:
+            return name
+    return None
+
+
+_ABSENT = object()
+
+
+def _item(node: Any, key: Any) -> Any:
+    inside = isinstance(node, list) and isinstance(key, int) and key < len(node)
+    return node[key] if inside else _ABSENT
+
+
+def _guess(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _fields(model: type[BaseModel], keys: Iterable) -> list[str]:
+    """Names of the fields of the model found by following `keys` down from `model`."""
+    here: list[Any] = [model]
+    for key in keys:
+        nested = []
+        for annotation in here:
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel) and key in annotation.model_fields:
+                nested.append(annotation.model_fields[key].annotation)
+            else:
+                nested.extend(get_args(annotation))
+        here = [leaf for annotation in nested for leaf in (annotation, *get_args(annotation))]
+    models = [a for a in here if isinstance(a, type) and issubclass(a, BaseModel)]
+    return [name for found in models for name in found.model_fields]

@@ -1,0 +1,158 @@
+"""One NanoAOD file, opened and read in pieces; whatever goes wrong in between becomes an InputError."""
+
+import contextlib
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import uproot
+
+from skimflow.errors import InputError
+
+Columns = dict[str, np.ndarray]
+
+# Entries read at a time: large enough to hide the cost of each call, small enough that memory stays flat.
+_STEP = 100_000
+
+
+class NanoAOD:
+    """The `Events` of a NanoAOD file, a TTree or an RNTuple.
+
+    Args:
+        location: local path or URL.
+
+    Raises:
+        InputError: the file is missing, not ROOT, damaged, or has no `Events`.
+    """
+
+    def __init__(self, location: str):
+        self.location = location
+        with _explained(location, "opening"):
+            self._file = uproot.open(location)
+            classes = self._file.classnames(cycle=False, recursive=False)
+        if "Events" not in classes:
+            held = ", ".join(sorted(classes)) or "nothing"
+            raise InputError("no_events_tree", f"{location}: no Events tree, so this is not NanoAOD (it holds {held})")
+        with _explained(location, "reading the tree of"):
+            self._events = self._file["Events"]
+            self.branches = frozenset(self._events.keys(recursive=False))
+            if "RNTuple" in classes["Events"]:
+                self.branches = frozenset(self._events.keys())
+            self.entries = int(self._events.num_entries)
+        self.uuid = str(self._file.file.uuid)
+
+    def __enter__(self) -> "NanoAOD":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def require(self, branches: list[str]) -> None:
+        """Raises InputError, naming near misses, unless all of `branches` are there."""
+        missing = [name for name in branches if name not in self.branches]
+        if missing:
+            raise InputError("missing_branch", f"{self.location}: {'; '.join(map(self._describe, missing))}")
+
+    def _describe(self, name: str) -> str:
+        collection = name.split("_")[0]
+        near = [b for b in self.branches if b.split("_")[0] == collection]
+        close = difflib.get_close_matches(name, near, n=3, cutoff=0.5)
+        return f"no branch {name}" + (f" (near: {', '.join(close)})" if close else "")
+
+    def chunks(self, branches: list[str]) -> Iterator[Columns]:
+        """Read `branches` piece by piece, each entry once, in order.
+
+        Yields:
+            Flat arrays by branch name. A jagged branch `Electron_pt` comes as the values of all electrons of the
+            piece, one after the other; `nElectron` says how many belong to each event.
+
+        Raises:
+            InputError: a branch is absent or cannot be read, or the lengths contradict each other.
+        """
+        self.require(branches)
+        for start, stop in self._steps(branches):
+            with _explained(self.location, f"reading entries {start} to {stop} of"):
+                arrays = self._events.arrays(
+                    filter_name=list(branches), entry_start=start, entry_stop=stop, library="ak"
+                )
+                columns = {name: _flat(arrays[name]) for name in branches}
+            self._check_lengths(columns, stop - start)
+            yield columns
+
+    def _steps(self, branches: list[str]) -> Iterator[tuple[int, int]]:
+        """Pieces of at most _STEP entries that end where baskets of all branches end, if one ends near enough."""
+        ends = np.array([self.entries])
+        if hasattr(self._events, "common_entry_offsets"):
+            with _explained(self.location, "reading the baskets of"):
+                ends = np.array(self._events.common_entry_offsets(filter_branch=lambda b: b.name in branches))
+        start = 0
+        while start < self.entries:
+            near = ends[(ends > start) & (ends <= start + _STEP)]
+            stop = int(near[-1]) if len(near) else min(start + _STEP, self.entries)
+            yield start, stop
+            start = stop
+
+    def _check_lengths(self, columns: Columns, entries: int) -> None:
+        for name, values in columns.items():
+            counter = f"n{name.split('_')[0]}"
+            expected = int(columns[counter].sum()) if counter in columns and name != counter else entries
+            if len(values) != expected:
+                raise InputError(
+                    "corrupt", f"{self.location}: {name} has {len(values)} values where {expected} belong: damaged file"
+                )
+
+    def lumi_sections(self) -> np.ndarray:
+        """Luminosity sections that the `LuminosityBlocks` tree lists, shape (n, 2): run, section. Empty without it."""
+        with _explained(self.location, "reading LuminosityBlocks of"):
+            if "LuminosityBlocks" not in self._file.keys(cycle=False, recursive=False):
+                return np.empty((0, 2), np.int64)
+            blocks = self._file["LuminosityBlocks"].arrays(["run", "luminosityBlock"], library="np")
+        return np.stack([blocks["run"].astype(np.int64), blocks["luminosityBlock"].astype(np.int64)], axis=1)
+
+
+def _flat(array: Any) -> np.ndarray:
+    return np.asarray(ak.to_numpy(ak.flatten(array, axis=1) if array.ndim > 1 else array))
+
+
+@contextlib.contextmanager
+def _explained(location: str, doing: str) -> Iterator[None]:
+    """Turn whatever uproot, a codec or the network raises into an InputError that names the file.
+
+    Only calls into uproot stand inside: it raises a dozen unrelated classes for damaged files (struct.error,
+    zlib.error, lzma.LZMAError, DeserializationError, KeyError, ValueError, ...).
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InputError("missing", f"{location}: no such file") from error
+    except PermissionError as error:
+        raise InputError("permission", f"{location}: you may not read this file") from error
+    except Exception as error:
+        reason, advice = _diagnose(location, error)
+        detail = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise InputError(reason, f"{location}: {advice} while {doing} it ({detail})") from error
+
+
+def _diagnose(location: str, error: Exception) -> tuple[str, str]:
+    path = Path(location)
+    if isinstance(error, ImportError):
+        return "no_client", "needs a package that is not installed,"
+    if path.is_dir():
+        return "not_root", "is a folder, not a ROOT file: noticed"
+    if path.is_file():
+        with path.open("rb") as stream:
+            magic = stream.read(4)
+        if not magic:
+            return "empty_file", "has no bytes: noticed"
+        if magic != b"root":
+            return "not_root", "is not a ROOT file: noticed"
+        return "corrupt", "is truncated or damaged: failed"
+    return "unreadable", "failed"
+
+
+def facts(file: NanoAOD, lfn: str) -> Mapping[str, Any]:
+    """What identifies the input in provenance records."""
+    return {"lfn": lfn, "uuid": file.uuid, "entries": file.entries}

@@ -1,0 +1,73 @@
+"""Every path that the workflow reads or writes, as patterns with Snakemake wildcards."""
+
+import hashlib
+import re
+from pathlib import PurePosixPath
+
+TOY = "results/toy"
+TOY_FILE = f"{TOY}/{{dataset}}/{{file}}.root"
+TOY_TRUTH = f"{TOY}/{{dataset}}/{{file}}.truth.json"
+TOY_CERTIFIED = f"{TOY}/certified.json"
+INPUTS = "results/inputs"
+
+# Figures of a measurement beside the efficiency against each variable.
+CUTFLOW, N_MINUS_ONE, STABILITY = "cutflow", "n_minus_one", "stability"
+
+
+class Results:
+    """The tree below `results/<name>/` and `logs/<name>/` of one measurement."""
+
+    def __init__(self, name: str):
+        self.root = f"results/{name}"
+        self.logs = f"logs/{name}"
+        self.config = f"{self.root}/config.json"
+        self.skim_counts = f"{self.root}/skim/{{dataset}}/{{file}}.counts.parquet"
+        self.skim_events = f"{self.root}/skim/{{dataset}}/{{file}}.events.parquet"
+        self.counts = f"{self.root}/counts.parquet"
+        self.completeness = f"{self.root}/completeness.json"
+        self.processed_lumis = f"{self.root}/processed_lumis.json"
+        self.cutflow = f"{self.root}/cutflow.csv"
+        self.efficiency = f"{self.root}/efficiency.parquet"
+        self.efficiency_csv = f"{self.root}/efficiency.csv"
+        self.truth = f"{self.root}/truth.json"
+        self.summary = f"{self.root}/summary.txt"
+        self.report = f"{self.root}/report.html"
+
+    def figure(self, folder: str, figure: str) -> list[str]:
+        """The two files of a figure; `{…}` in the arguments stay wildcards."""
+        return [f"{self.root}/plots/{folder}/{figure}.{ending}" for ending in ("png", "pdf")]
+
+    def log(self, rule: str, *wildcards: str) -> str:
+        """Log of a job, one folder a rule and dataset, so that no folder grows without end."""
+        return "/".join([self.logs, rule, *wildcards]) + ".log"
+
+    def benchmark(self, rule: str, *wildcards: str) -> str:
+        """Time and memory of a job, beside its log."""
+        return "/".join([self.logs, rule, *wildcards]) + ".benchmark.tsv"
+
+
+def lfn(location: str) -> str:
+    """What names a file wherever it is read from: a URL without protocol and server, a local path as it is written.
+
+    >>> lfn("root://eospublic.cern.ch//eos/opendata/cms/Run2016G/x.root")
+    '/eos/opendata/cms/Run2016G/x.root'
+    """
+    remote = re.match(r"^[a-z]+://[^/]+(/.*)$", location)
+    if not remote:
+        return str(PurePosixPath(location))
+    return "/" + remote[1].lstrip("/")
+
+
+def file_id(name: str) -> str:
+    """Name of a file's jobs and outputs, made from its LFN alone, so that no other file's jobs change with the list."""
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", PurePosixPath(name).stem)[:60]
+    return f"{stem}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def is_remote(location: str) -> bool:
+    return "://" in location
+
+
+def fetched(url: str) -> str:
+    """Where a file that is fetched once is kept."""
+    return f"{INPUTS}/{url.rsplit('/', 1)[1]}"

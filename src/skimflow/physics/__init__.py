@@ -1,0 +1,1 @@
+"""Physics on arrays: arrays in, arrays out."""

@@ -1,0 +1,86 @@
+"""What all figures share: style, labels, provenance, and files that are the same whenever they are made."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+import mplhep  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+_MARKERS = "osD^v<>"
+_SHORT = 46
+
+
+def draw(
+    paint: Callable[[Figure], None],
+    files: Sequence[str | Path],
+    settings: Mapping[str, Any],
+    stamp: Mapping[str, Any],
+    size: tuple[float, float] = (10, 8),
+) -> None:
+    """Paint a figure and write it to each of `files` (their endings say the format).
+
+    Args:
+        paint: fills an empty figure.
+        settings: those of `targets.plot_settings`.
+        stamp: provenance, kept in the file's metadata; its `completeness` is printed on the figure.
+    """
+    with plt.style.context([mplhep.style.CMS, {"font.size": 18, "svg.hashsalt": "skimflow"}]):
+        figure = plt.figure(figsize=size, layout="constrained")
+        paint(figure)
+        _label(figure, settings["style"], stamp.get("completeness", ""))
+        for file in files:
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(file, dpi=100, metadata=_metadata(Path(file), stamp))
+        plt.close(figure)
+
+
+def marker(place: int) -> str:
+    return _MARKERS[place % len(_MARKERS)]
+
+
+def colour(settings: Mapping[str, Any], place: int) -> str:
+    colours = settings["style"]["colours"]
+    return colours[place % len(colours)]
+
+
+def axis_title(settings: Mapping[str, Any], variable: str) -> str:
+    label, unit = settings["labels"].get(variable, (variable, ""))
+    return f"{label} [{unit}]" if unit else label
+
+
+def short(trigger: str) -> str:
+    """A trigger path as legends show it: without the prefix, cut in the middle when long."""
+    name = "OR of all paths" if trigger == "any" else trigger.removeprefix("HLT_")
+    return name if len(name) <= _SHORT else f"{name[: _SHORT - 12]}…{name[-11:]}"
+
+
+def sample_title(sample: str, kind: str) -> str:
+    return f"{sample} data" if kind == "data" else f"{sample} simulation"
+
+
+def no_data(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", va="center", color="0.5")
+
+
+def _label(figure: Figure, style: Mapping[str, Any], completeness: str) -> None:
+    axes = figure.axes[0]
+    name = rf"$\mathbf{{{style['experiment']}}}$ " if style["experiment"] else ""
+    axes.text(0, 1.01, f"{name}$\\it{{{style['status'].replace(' ', '~')}}}$", transform=axes.transAxes, va="bottom")
+    energy = f"{style['energy']:g} TeV" if style["energy"] else ""
+    right = ", ".join(part for part in (completeness, energy) if part)
+    axes.text(1, 1.01, right, transform=axes.transAxes, ha="right", va="bottom", fontsize="small")
+
+
+def _metadata(file: Path, stamp: Mapping[str, Any]) -> dict[str, Any]:
+    text = json.dumps(stamp, sort_keys=True)
+    if file.suffix == ".pdf":
+        return {"Keywords": text, "CreationDate": None, "Creator": "skimflow", "Producer": None}
+    return {"Description": text, "Software": "skimflow"}

@@ -1,0 +1,74 @@
+"""Cutflow and N-1 distributions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from skimflow.counts import Axis
+from skimflow.counts.views import select
+from skimflow.plots.canvas import axis_title, colour, no_data
+
+
+def cutflow(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
+    """Events left after each cut, one line a dataset, logarithmic.
+
+    Args:
+        table: cutflow.csv.
+    """
+    axes = figure.subplots()
+    for place, (dataset, rows) in enumerate(table.groupby("dataset", sort=False)):
+        events = rows["events"].to_numpy(float)
+        edges = np.arange(len(events) + 1) - 0.5
+        axes.stairs(np.where(events > 0, events, np.nan), edges, color=colour(settings, place), lw=2, label=dataset)
+    cuts = list(dict.fromkeys(table["cut"]))
+    axes.set_xticks(range(len(cuts)), [cut.replace("_", " ") for cut in cuts], rotation=45, ha="right")
+    axes.minorticks_off()
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=0.5, top=5 * max(table["events"].max(), 1))
+    axes.set_ylabel("events")
+    axes.legend(fontsize="small")
+
+
+def n_minus_one(figure: Figure, counts: pa.Table, axes: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """For each cut, the distribution of its variable over events that pass all other cuts; those cut away are grey.
+
+    Args:
+        counts: aggregated counts.
+        axes: for `counts.Axis`, by variable.
+    """
+    rows = select(counts, "n_minus_one")
+    cuts = list(dict.fromkeys(name for _, name, _ in _order(counts) if name in set(rows["name"].to_pylist())))
+    columns = 3
+    panels = figure.subplots(max(1, -(-len(cuts) // columns)), columns, squeeze=False).reshape(-1)
+    for panel in panels[len(cuts) :]:
+        panel.set_axis_off()
+    if not cuts:
+        no_data(panels[0])
+    for panel, cut in zip(panels, cuts, strict=False):
+        _distribution(panel, select(rows, "n_minus_one", name=cut), axes, settings)
+
+
+def _order(counts: pa.Table) -> list[tuple[int, str, int]]:
+    rows = select(counts, "cutflow")
+    return sorted({(x, name, 0) for x, name in zip(rows["x"].to_pylist(), rows["name"].to_pylist(), strict=True)})
+
+
+def _distribution(panel: Axes, rows: pa.Table, axes: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    variable = rows["variable"][0].as_py()
+    edges = Axis(axes[variable]).edges
+    size = len(edges) + 1
+    x = rows["x"].to_numpy()
+    total, passed = (np.bincount(x, rows[name].to_numpy(), size)[1:-1] for name in ("total_n", "passed_n"))
+    panel.stairs(total, edges, fill=True, color="0.8", label="removed by this cut")
+    panel.stairs(passed, edges, fill=True, color=colour(settings, 0), label="kept")
+    panel.set_xlabel(axis_title(settings, variable), fontsize="small")
+    panel.set_ylabel("events", fontsize="small")
+    panel.tick_params(labelsize="x-small")
+    panel.set_xlim(edges[0], edges[-1])
+    panel.set_ylim(0, 1.35 * max(total.max(), 1))
+    panel.legend(fontsize="xx-small", loc="upper right")

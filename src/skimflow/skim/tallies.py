@@ -1,0 +1,82 @@
+"""What a skim counts: cutflow, N-1, triggers, luminosity sections, the file itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from skimflow.analyses.base import Cut
+from skimflow.counts.axes import Axis
+from skimflow.counts.table import counted, merge, tally
+from skimflow.physics.triggers import Decision
+
+Array = np.ndarray
+ALL = "all"
+_PENDING = 2000
+
+
+class Tallies:
+    """Collects the counts of one file.
+
+    Args:
+        dataset: name of the dataset.
+        axes: for `counts.Axis`, by variable.
+        maps: pairs of variables.
+    """
+
+    def __init__(self, dataset: str, axes: Mapping[str, Any], maps: Sequence[Sequence[str]]):
+        self._dataset = dataset
+        self._axes = {name: Axis(spec) for name, spec in axes.items()}
+        self._maps = maps
+        self._tables: list[pa.Table] = []
+
+    def cutflow(self, steps: Sequence[tuple[str, Array]], weight: Array) -> None:
+        """Count events before and after each step; masks and weights of shape (n,), each mask on its own."""
+        left = np.ones(len(weight), bool)
+        for place, (name, mask) in enumerate(steps):
+            self._add("cutflow", name, "", np.full(np.count_nonzero(left), place), mask[left], weight[left], always=place)
+            left = left & mask
+
+    def n_minus_one(self, cuts: Sequence[Cut], quantities: Mapping[str, Array], weight: Array) -> None:
+        """For each cut, the distribution of its variable over the candidates that pass all others."""
+        failed = np.sum([~cut.passed for cut in cuts], axis=0)
+        for cut in cuts:
+            others = failed == ~cut.passed
+            if cut.variable in self._axes:
+                x = self._axes[cut.variable].index(quantities[cut.variable][others])
+                self._add("n_minus_one", cut.name, cut.variable, x, cut.passed[others], weight[others])
+
+    def triggers(self, fired: Mapping[str, Decision], quantities: Mapping[str, Array], weight: Array) -> None:
+        """For each path, how many selected events fired it, in bins of each variable, each map, and in all."""
+        bins = {name: axis.index(quantities[name]) for name, axis in self._axes.items()}
+        nothing = np.zeros(len(weight), np.int64)
+        for path, decision in fired.items():
+            passed = np.zeros(len(weight), bool) if decision is None else decision
+            absent = decision is None
+            self._add("trigger", path, ALL, nothing, passed, weight, absent=absent, always=0)
+            for name, x in bins.items():
+                self._add("trigger", path, name, x, passed, weight, absent=absent)
+            for one, other in self._maps:
+                self._add("trigger", path, f"{one}:{other}", bins[one], passed, weight, y=bins[other], absent=absent)
+
+    def sections(self, name: str, run: Array, section: Array, entries: Array) -> None:
+        """Entries read of each luminosity section; `name` is `certified` or `rejected`."""
+        self._tables.append(counted(self._dataset, "lumi", name, run, section, entries))
+
+    def file(self, name: str, entries: int, read: int) -> None:
+        """That this file was counted, and whether to its end."""
+        place = np.zeros(1, np.int64)
+        self._tables.append(
+            counted(self._dataset, "file", name, place, place, np.array([entries]), np.array([read]))
+        )
+
+    def table(self) -> pa.Table:
+        """All counts so far, merged."""
+        self._tables = [merge(self._tables)]
+        return self._tables[0]
+
+    def _add(self, kind: str, name: str, variable: str, x: Array, passed: Array, weight: Array, **rest: Any) -> None:
+        self._tables.append(tally(self._dataset, kind, name, variable, x, passed, weight=weight, **rest))
+        if len(self._tables) > _PENDING:
+            self.table()

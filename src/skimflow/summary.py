@@ -1,0 +1,53 @@
+"""The table that ends a run: what was measured, and the truth beside it where there is one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+_ALL = "all"
+_ANY = "any"
+
+
+def summary(table: pd.DataFrame, completeness: Mapping[str, Any], truth: Mapping[str, Any] | None, title: str) -> str:
+    """Text for a terminal.
+
+    Args:
+        table: of `efficiency.efficiencies`.
+        completeness: of `aggregate.aggregate`.
+        truth: by sample, sums of `toy.truth`; None for real data.
+    """
+    totals = table[(table["variable"] == _ALL) & (table["dataset"] == _ALL)]
+    lines = [title, "=" * len(title), f"{completeness['statement']} processed"]
+    for sample, rows in totals.groupby("sample", sort=False):
+        lines += ["", f"{sample}: {rows['meaning'].iloc[0]}", *_sample(rows, (truth or {}).get(str(sample)))]
+    if truth and any(t["in_dataset"] < t["selected"] for t in truth.values()):
+        lines += ["", _BIAS]
+    return "\n".join(lines) + "\n"
+
+
+_BIAS = (
+    "`truth` is the true value of the ratio itself; `unbiased` that of the efficiency, for all collisions that pass the\n"
+    "offline selection. In collision data they differ because the primary dataset holds only triggered events."
+)
+
+
+def _sample(rows: pd.DataFrame, truth: Mapping[str, Any] | None) -> list[str]:
+    width = max(map(len, rows["trigger"])) if len(rows) else 0
+    method, level = rows["method"].iloc[0].replace("_", "-"), rows["level"].iloc[0]
+    head = f"  {'trigger path':{width}}  {'passed':>8} {'total':>8}  {'efficiency':>10}  {'interval':^18}"
+    lines = [f"  ({method}, {100 * level:.4g} %)", head + ("   truth  unbiased" if truth else "")]
+    for row in rows.itertuples():
+        name = "OR of all" if row.trigger == _ANY else row.trigger
+        value = "no data" if pd.isna(row.efficiency) else f"{row.efficiency:.4f}"
+        text = f"  {name:{width}}  {row.passed_n:8d} {row.total_n:8d}  {value:>10}  [{row.low:.4f}, {row.high:.4f}]"
+        lines.append(text + (_truth(truth, str(row.trigger)) if truth else ""))
+        if row.absent_n:
+            lines.append(f"  {'':{width}}  {row.absent_n} events without this path in the menu are left out")
+    return lines
+
+
+def _truth(truth: Mapping[str, Any], trigger: str) -> str:
+    values = [(truth["fired_in_dataset"], truth["in_dataset"]), (truth["fired"], truth["selected"])]
+    texts = [f"{fired[trigger] / total:.4f}" if total else "no data" for fired, total in values]
+    return f"  {texts[0]:>7}  {texts[1]:>7}"

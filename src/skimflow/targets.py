@@ -1,0 +1,169 @@
+"""Which files a measurement reads, and which it makes: the lists behind the rules."""
+
+import glob
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from skimflow import paths
+from skimflow.config import Config, Dataset, Measurement
+from skimflow.errors import ConfigError
+
+
+class InputFile(NamedTuple):
+    """One NanoAOD file of a dataset."""
+
+    dataset: str
+    id: str
+    lfn: str
+    location: str
+
+    @property
+    def local(self) -> list[str]:
+        """The path as a list: empty for a remote file, which is streamed and is no input of a rule."""
+        return [] if paths.is_remote(self.location) else [self.location]
+
+
+class Targets:
+    """The files of one measurement, resolved from its configuration."""
+
+    def __init__(self, measurement: Measurement):
+        self.config, self.datasets = measurement
+        self.results = paths.Results(self.config.name)
+        self.files = {
+            (file.dataset, file.id): file
+            for name, dataset in self.datasets.items()
+            for file in resolve(name, dataset, self.config.max_files)
+        }
+
+    def skims(self, pattern: str) -> list[str]:
+        return [pattern.format(dataset=file.dataset, file=file.id) for file in self.files.values()]
+
+    def certified(self, dataset: str | None = None) -> list[str]:
+        """Path of the certified-luminosity file; empty for simulation."""
+        source = self.config.certified_luminosity
+        chosen = self.datasets.values() if dataset is None else [self.datasets[dataset]]
+        if source is None or all(d.kind == "mc" for d in chosen):
+            return []
+        return [source.path or paths.fetched(str(source.url))]
+
+    def toy_files(self, kind: str | None = None) -> list[InputFile]:
+        """The files that the toy generator makes, of all datasets or of those of a kind."""
+        toys = {name for name, d in self.datasets.items() if d.toy and kind in (None, d.kind)}
+        return [file for file in self.files.values() if file.dataset in toys]
+
+    def figures(self) -> list[str]:
+        """Every figure of the measurement."""
+        wanted = [("efficiency", name) for name, variable in self.config.variables.items() if variable.report]
+        wanted += [("maps", f"{m.x}-{m.y}") for m in self.config.maps]
+        wanted += [("overview", figure) for figure in overview(self.config)]
+        return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
+
+
+def overview(config: Config) -> list[str]:
+    """Figures that exist once."""
+    return [paths.CUTFLOW, paths.N_MINUS_ONE, *([paths.STABILITY] if config.stability else [])]
+
+
+def skim_settings(config: Config, dataset: Dataset) -> dict[str, Any]:
+    """Everything that the counts and events of a file depend on, as plain values for `params`."""
+    return {
+        "analysis": config.analysis,
+        "kind": dataset.kind,
+        "run_window": _window(config, dataset),
+        "selection": config.selection.model_dump(mode="json"),
+        "triggers": config.triggers.model_dump(mode="json"),
+        "axes": axes(config),
+        "maps": [[map_.x, map_.y] for map_ in config.maps],
+    }
+
+
+def efficiency_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, Any]:
+    """Everything that efficiencies depend on beside the counts."""
+    return {
+        "interval": config.interval.model_dump(mode="json"),
+        "report": {name: list(v.report) for name, v in config.variables.items() if v.report},
+        "axes": axes(config),
+        "maps": [[map_.x, map_.y] for map_ in config.maps],
+        "paths": list(config.triggers.any_of),
+        "datasets": {name: {"kind": d.kind, "sample": d.sample} for name, d in datasets.items()},
+        "selection": f"offline selection {config.analysis}",
+    }
+
+
+def windows(config: Config, datasets: dict[str, Dataset]) -> dict[str, list[int] | None]:
+    """Run window of each data dataset."""
+    return {name: _window(config, dataset) for name, dataset in datasets.items() if dataset.kind == "data"}
+
+
+def _window(config: Config, dataset: Dataset) -> list[int] | None:
+    window = config.eras.get(dataset.era) if dataset.era else None
+    return list(window) if window else None
+
+
+def axes(config: Config) -> dict[str, Any]:
+    """For `counts.Axis`: `integer`, or number of bins, lower and upper end."""
+    return {
+        name: "integer" if v.fine == "integer" else [v.fine.bins, v.fine.low, v.fine.high]
+        for name, v in config.variables.items()
+    }
+
+
+def plot_settings(config: Config) -> dict[str, Any]:
+    """Everything that figures depend on beside the tables they show."""
+    return {
+        "style": config.style.model_dump(mode="json"),
+        "labels": {name: [v.label, v.unit] for name, v in config.variables.items()},
+        "stability": config.stability,
+        "level": config.interval.level,
+    }
+
+
+def toy_settings(dataset: Dataset, file: str) -> dict[str, Any]:
+    """Arguments of `toy.write_file` for a file of a toy dataset."""
+    toy = dataset.toy
+    assert toy is not None
+    sample = _sample(dataset, int(file.rsplit("_", 1)[1]))
+    return {"sample": sample, "events": toy.events, "codec": toy.codec, "filler": toy.filler}
+
+
+def truth_settings(datasets: dict[str, Dataset]) -> dict[str, list[dict[str, Any]]]:
+    """Arguments of `toy.Sample` for each file of the toy datasets, by sample."""
+    samples: dict[str, list[dict[str, Any]]] = {}
+    for dataset in datasets.values():
+        files = dataset.toy.files if dataset.toy else 0
+        samples.setdefault(dataset.sample, []).extend(_sample(dataset, index) for index in range(files))
+    return {name: files for name, files in samples.items() if files}
+
+
+def _sample(dataset: Dataset, index: int) -> dict[str, Any]:
+    assert dataset.toy is not None
+    what = {"primary_dataset": dataset.primary_dataset, "process": dataset.process, "era": dataset.era}
+    return {"seed": dataset.toy.seed, "index": index, **what}
+
+
+def resolve(name: str, dataset: Dataset, max_files: int | None = None) -> list[InputFile]:
+    """The files of a dataset, in the order of their LFN.
+
+    Raises:
+        ConfigError: a glob matches nothing, a path leaves no file, or one file is named twice.
+    """
+    locations = _toy_files(name, dataset) if dataset.toy else [p for f in dataset.files for p in _expand(name, f)]
+    files = sorted((InputFile(name, paths.file_id(paths.lfn(at)), paths.lfn(at), at) for at in locations), key=lambda f: f.lfn)
+    for one, other in zip(files, files[1:], strict=False):
+        if one.id == other.id:
+            raise ConfigError(f"dataset {name}: files: {one.lfn} is listed twice")
+    return files[:max_files]
+
+
+def _toy_files(name: str, dataset: Dataset) -> list[str]:
+    count = dataset.toy.files if dataset.toy else 0
+    return [paths.TOY_FILE.format(dataset=name, file=f"{name}_{i:04d}") for i in range(count)]
+
+
+def _expand(name: str, entry: str) -> list[str]:
+    if paths.is_remote(entry) or not glob.has_magic(entry):
+        return [entry]
+    found = sorted(glob.glob(entry, recursive=True))
+    if not found:
+        raise ConfigError(f"dataset {name}: files: nothing matches {entry} (looked from {Path.cwd()})")
+    return found

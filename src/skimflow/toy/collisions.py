@@ -1,0 +1,295 @@
+"""The toy's collisions: leptons, jets, missing momentum and vertices of a mixture of processes.
+
+Shapes are plausible, not tuned: what matters is that selections find something and that the truth is known.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from skimflow.toy import trigger
+
+Columns = dict[str, np.ndarray]
+BLOCK = 50_000
+_SECTION = 1_000  # collisions in a luminosity section
+_ELECTRON_MASS, _MUON_MASS, _Z_MASS, _Z_WIDTH = 0.000511, 0.10566, 91.19, 2.5
+
+RUNS = {
+    "Run2016G": (278820, 278873, 279588, 279931, 280330, 280385),
+    "Run2016H": (281613, 281639, 282037, 283270, 283885, 284043),
+}
+_BAD_RUN = 279931  # certified nowhere
+
+
+class Process(NamedTuple):
+    """Fractions of ee, eμ, μμ, e, μ and no prompt lepton; mean lepton pT and MET (GeV), mean jets and b jets."""
+
+    flavours: tuple[float, float, float, float, float, float]
+    resonant: bool
+    lepton_pt: float
+    met: float
+    jets: float
+    b_jets: float
+    negative: float  # fraction of negative generator weights
+
+
+PROCESSES = {
+    "TTTo2L2Nu": Process((0.25, 0.5, 0.25, 0, 0, 0), False, 45, 65, 2.2, 1.6, 0.004),
+    "WWTo2L2Nu": Process((0.25, 0.5, 0.25, 0, 0, 0), False, 38, 50, 0.5, 0, 0.0),
+    "DYJetsToLL": Process((0.46, 0.08, 0.46, 0, 0, 0), True, 20, 18, 0.7, 0.05, 0.16),
+    "WJetsToLNu": Process((0, 0, 0, 0.5, 0.5, 0), False, 32, 40, 0.9, 0.05, 0.0),
+    "QCD": Process((0, 0, 0, 0.03, 0.03, 0.94), False, 12, 25, 2.5, 0.2, 0.0),
+}
+# What collision data is made of; richer in leptons than nature, so that files fill quickly.
+_DATA = {"TTTo2L2Nu": 0.30, "WWTo2L2Nu": 0.20, "DYJetsToLL": 0.30, "WJetsToLNu": 0.15, "QCD": 0.05}
+
+
+class Sample(NamedTuple):
+    """One file of a toy dataset.
+
+    `primary_dataset` for data (all collisions without one), `process` for simulation. Files with the same `seed`, `era`
+    and `index` hold the same collisions, whatever primary dataset they are filtered for.
+    """
+
+    seed: int
+    index: int
+    primary_dataset: str | None = None
+    process: str | None = None
+    era: str | None = None
+
+
+def collisions(sample: Sample) -> Iterator[Columns]:
+    """Endless blocks of collisions, before any trigger selects them: flat NanoAOD columns with trigger bits."""
+    mixture = _DATA if sample.process is None else {sample.process: 1.0}
+    block = 0
+    while True:
+        rng = np.random.default_rng([sample.seed, _era_number(sample), sample.index, block])
+        columns = _identity(sample, block) | _physics(mixture, rng)
+        columns |= trigger.decide(columns, draws := trigger.draw(columns, rng))
+        columns |= _trigger_objects(columns, draws, rng)
+        if sample.process is None:
+            columns = {name: values for name, values in columns.items() if name not in _SIMULATION_ONLY}
+        yield columns
+        block += 1
+
+
+_SIMULATION_ONLY = ("genWeight", "Generator_weight", "Pileup_nTrueInt", "Jet_hadronFlavour")
+
+
+def certified_sections(truths: Iterable[dict]) -> dict[str, list[list[int]]]:
+    """A golden JSON for toy files: their runs but one, without the first two of each 25 luminosity sections.
+
+    Args:
+        truths: the truth written beside each file.
+    """
+    last: dict[int, int] = {}
+    for run, (_, end) in (item for truth in truths for item in truth["sections"].items()):
+        last[int(run)] = max(end, last.get(int(run), 0))
+    return {
+        str(run): [[start + 2, min(start + 24, end)] for start in range(0, end - 1, 25)]
+        for run, end in sorted(last.items())
+        if run != _BAD_RUN
+    }
+
+
+def _era_number(sample: Sample) -> int:
+    return [None, *RUNS].index(sample.era)
+
+
+def _identity(sample: Sample, block: int) -> Columns:
+    entry = np.arange(block * BLOCK, (block + 1) * BLOCK)
+    runs = (1,) if sample.process else RUNS[sample.era or next(iter(RUNS))]
+    # Files of one run follow each other in luminosity sections; none is in two files.
+    first = 1 + sample.index // len(runs) * 10_000
+    return {
+        "run": np.full(BLOCK, runs[sample.index % len(runs)], np.uint32),
+        "luminosityBlock": (first + entry // _SECTION).astype(np.uint32),
+        "event": (sample.index * 10**9 + entry + 1).astype(np.uint64),
+    }
+
+
+def _physics(mixture: dict[str, float], rng: np.random.Generator) -> Columns:
+    names = list(mixture)
+    which = rng.choice(len(names), BLOCK, p=list(mixture.values()))
+    process = {
+        field: np.array([getattr(PROCESSES[n], field) for n in names])[which]
+        for field in ("resonant", "lepton_pt", "met", "jets", "b_jets", "negative")
+    }
+    shares = np.cumsum([PROCESSES[n].flavours for n in names], axis=1)[which]
+    flavour = (rng.random(BLOCK)[:, None] > shares[:, :-1]).sum(axis=1)
+    columns = _leptons(flavour, process, rng) | _jets(process, rng)
+    met, phi = rng.gamma(2.0, process["met"] / 2.0), _angle(BLOCK, rng)
+    columns |= {"MET_pt": met * rng.normal(1, 0.1, BLOCK).clip(0.5), "MET_phi": phi}
+    columns |= {"PuppiMET_pt": met, "PuppiMET_phi": phi}
+    pileup = rng.gamma(12, 2.0, BLOCK)
+    vertices = 1 + rng.poisson(0.7 * pileup)
+    weight = rng.normal(1, 0.02, BLOCK) * np.where(rng.random(BLOCK) < process["negative"], -72.8, 72.8)
+    columns |= {
+        "PV_npvs": vertices.astype(np.int32),
+        "PV_npvsGood": rng.binomial(vertices, 0.85).astype(np.int32),
+        "Pileup_nTrueInt": pileup,
+        "fixedGridRhoFastjetAll": rng.gamma(8, pileup / 10),
+        "Flag_goodVertices": rng.random(BLOCK) < 0.999,
+        "Flag_METFilters": rng.random(BLOCK) < 0.995,
+        "genWeight": weight,
+        "Generator_weight": weight,
+    }
+    return {name: v.astype(np.float32) if v.dtype == np.float64 else v for name, v in columns.items()}
+
+
+def _leptons(flavour: np.ndarray, process: Columns, rng: np.random.Generator) -> Columns:
+    """Two prompt leptons at most (ee, eμ, μμ, e, μ, none are 0 to 5), and soft ones from jets beside them."""
+    pt, eta, phi = _prompt(process, rng)
+    swap = rng.random(BLOCK) < 0.5
+    is_electron = np.array([[1, 1], [1, 0], [0, 0], [1, 0], [0, 0], [0, 0]], bool)[flavour]
+    is_electron[swap] = is_electron[swap, ::-1]
+    exists = np.array([[1, 1], [1, 1], [1, 1], [1, 0], [1, 0], [0, 0]], bool)[flavour]
+    exists[swap] = exists[swap, ::-1]
+    # One lepton in all: which of the two slots holds it follows the swap above.
+    single = np.isin(flavour, (3, 4))
+    is_electron[single] = (flavour[single] == 3)[:, None]
+    first = rng.choice(np.array([-1, 1], np.int32), BLOCK)
+    charge = np.stack([first, np.where(rng.random(BLOCK) < 0.99, -first, first)], axis=1)
+
+    soft = (BLOCK, 2)
+    pt = np.concatenate([pt, 4 + rng.exponential(7, soft)], axis=1)
+    eta = np.concatenate([eta, rng.uniform(-2.5, 2.5, soft)], axis=1)
+    phi = np.concatenate([phi, _angle(soft, rng)], axis=1)
+    charge = np.concatenate([charge, rng.choice(np.array([-1, 1], np.int32), soft)], axis=1)
+    is_electron = np.concatenate([is_electron, np.tile([True, False], (BLOCK, 1))], axis=1)
+    exists = np.concatenate([exists & (np.abs(eta[:, :2]) < 2.5), rng.random(soft) < 0.12], axis=1)
+    prompt = np.tile([True, True, False, False], (BLOCK, 1))
+    order = np.argsort(-pt, axis=1)
+    common = {"pt": pt, "eta": eta, "phi": phi, "charge": charge, "prompt": prompt}
+    common = {name: np.take_along_axis(v, order, axis=1) for name, v in common.items()}
+    is_electron, exists = (np.take_along_axis(v, order, axis=1) for v in (is_electron, exists))
+    muons = exists & ~is_electron & (np.abs(common["eta"]) < 2.4)
+    return _electrons(common, exists & is_electron, rng) | _muons(common, muons, rng)
+
+
+def _prompt(process: Columns, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """pT, η, φ of two leptons: a boosted Z decay where resonant, independent otherwise; shapes (BLOCK, 2)."""
+    pair = (BLOCK, 2)
+    pt = 5 + rng.gamma(2.0, (process["lepton_pt"][:, None] - 5) / 2, pair)
+    eta, phi = rng.normal(0, 1.2, pair), _angle(pair, rng)
+    mass = (_Z_MASS + _Z_WIDTH / 2 * np.tan(np.pi * rng.uniform(-0.47, 0.47, BLOCK))).clip(20, 300)
+    cosine, azimuth = rng.uniform(-1, 1, BLOCK), _angle(BLOCK, rng)
+    sine = np.sqrt(1 - cosine**2)
+    axis = mass / 2 * np.stack([sine * np.cos(azimuth), sine * np.sin(azimuth), cosine])
+    boost_pt, boost_phi, rapidity = rng.gamma(1.2, 12, BLOCK), _angle(BLOCK, rng), rng.normal(0, 1.3, BLOCK)
+    energy = np.hypot(mass, boost_pt)
+    boost = np.stack([boost_pt * np.cos(boost_phi), boost_pt * np.sin(boost_phi), energy * np.sinh(rapidity)])
+    total = np.sqrt(mass**2 + (boost**2).sum(axis=0))
+    for leg, sign in ((0, 1), (1, -1)):
+        momentum = sign * axis + boost * (mass / 2 + (sign * axis * boost).sum(axis=0) / (total + mass)) / mass
+        z_pt = np.hypot(momentum[0], momentum[1])
+        where = process["resonant"]
+        pt[where, leg] = z_pt[where]
+        eta[where, leg] = np.arcsinh(momentum[2] / z_pt)[where]
+        phi[where, leg] = np.arctan2(momentum[1], momentum[0])[where]
+    return pt, eta, phi
+
+
+def _electrons(common: Columns, keep: np.ndarray, rng: np.random.Generator) -> Columns:
+    prompt, size = common["prompt"][keep], int(keep.sum())
+    identified = rng.random(size) < np.where(prompt, 0.88, 0.08)
+    isolation = rng.exponential(np.where(prompt, 0.03, 0.5))
+    columns = {
+        **{name: common[name][keep] for name in ("pt", "eta", "phi", "charge")},
+        "mass": np.full(size, _ELECTRON_MASS),
+        "deltaEtaSC": rng.normal(0, 0.02, size),
+        "mvaFall17V2Iso_WP90": identified,
+        "mvaFall17V2Iso_WP80": identified & (rng.random(size) < 0.9),
+        "cutBased": np.where(identified, rng.integers(2, 5, size), rng.integers(0, 2, size)).astype(np.int32),
+        "pfRelIso03_all": isolation,
+        **_impact(prompt, rng),
+    }
+    return {"nElectron": keep.sum(axis=1), **{f"Electron_{name}": values for name, values in columns.items()}}
+
+
+def _muons(common: Columns, keep: np.ndarray, rng: np.random.Generator) -> Columns:
+    prompt, size = common["prompt"][keep], int(keep.sum())
+    tight = rng.random(size) < np.where(prompt, 0.95, 0.25)
+    isolation = rng.exponential(np.where(prompt, 0.03, 0.5))
+    columns = {
+        **{name: common[name][keep] for name in ("pt", "eta", "phi", "charge")},
+        "mass": np.full(size, _MUON_MASS),
+        "tightId": tight,
+        "mediumId": tight | (rng.random(size) < 0.5),
+        "looseId": np.ones(size, bool),
+        "pfRelIso03_all": isolation,
+        "pfRelIso04_all": isolation * rng.uniform(0.9, 1.3, size),
+        "miniIsoId": np.digitize(-isolation, (-0.4, -0.2, -0.1, -0.05)).astype(np.uint8),
+        "nTrackerLayers": rng.integers(6, 18, size).astype(np.int32),
+        **_impact(prompt, rng),
+    }
+    return {"nMuon": keep.sum(axis=1), **{f"Muon_{name}": values for name, values in columns.items()}}
+
+
+def _impact(prompt: np.ndarray, rng: np.random.Generator) -> Columns:
+    size, spread = len(prompt), np.where(prompt, 1.0, 6.0)
+    return {
+        "dxy": rng.normal(0, 0.002, size) * spread,
+        "dz": rng.normal(0, 0.005, size) * spread,
+        "sip3d": np.abs(rng.normal(0, 1.2, size)) * spread,
+    }
+
+
+def _jets(process: Columns, rng: np.random.Generator) -> Columns:
+    slots = 8
+    number = np.minimum(rng.poisson(process["jets"]), slots)
+    b_number = np.minimum(rng.poisson(process["b_jets"]), number)
+    exists = np.arange(slots) < number[:, None]
+    from_b = (np.arange(slots) < b_number[:, None])[exists]
+    size = int(number.sum())
+    pt = -np.sort(-np.where(exists, 15 + rng.exponential(35, (BLOCK, slots)), 0), axis=1)[exists]
+    columns = {
+        "pt": pt,
+        "eta": rng.normal(0, 1.8, size).clip(-4.7, 4.7),
+        "phi": _angle(size, rng),
+        "mass": pt * rng.uniform(0.05, 0.2, size),
+        "jetId": rng.choice(np.array([0, 2, 6], np.int32), size, p=[0.02, 0.03, 0.95]),
+        "puId": rng.choice(np.array([0, 4, 6, 7], np.int32), size, p=[0.05, 0.05, 0.1, 0.8]),
+        "btagDeepFlavB": np.where(from_b, rng.beta(4, 1, size), rng.beta(0.4, 6, size)),
+        "btagDeepB": np.where(from_b, rng.beta(4, 1, size), rng.beta(0.4, 6, size)),
+        "area": rng.normal(0.5, 0.02, size),
+        "rawFactor": rng.normal(0.03, 0.02, size),
+        "hadronFlavour": np.where(from_b, 5, 0).astype(np.int32),
+    }
+    return {"nJet": number, **{f"Jet_{name}": values for name, values in columns.items()}}
+
+
+def _trigger_objects(columns: Columns, draws: trigger.Draws, rng: np.random.Generator) -> Columns:
+    """One object for each lepton that fires some leg, with the bits of its legs and slightly other kinematics."""
+    passed = trigger.leg_decisions(columns, draws)
+    parts = []
+    for collection, pdg_id in (("Electron", 11), ("Muon", 13)):
+        counts = columns[f"n{collection}"]
+        event = np.repeat(np.arange(len(counts)), counts)
+        bits = np.zeros(len(event), np.int32)
+        for name, leg in trigger.LEGS.items():
+            if leg.collection == collection:
+                bits |= np.where(passed[name], leg.bit, 0).astype(np.int32)
+        kept = bits > 0
+        pt, eta, phi = (columns[f"{collection}_{name}"][kept] for name in ("pt", "eta", "phi"))
+        parts.append((event[kept], pt, eta, phi, bits[kept], np.full(len(pt), pdg_id, np.int32)))
+    event, pt, eta, phi, bits, pdg = (np.concatenate(values) for values in zip(*parts, strict=True))
+    order = np.argsort(event, kind="stable")
+    near = rng.normal(0, 0.003, (2, len(order)))
+    smeared = {
+        "pt": pt[order] * rng.normal(1, 0.02, len(order)),
+        "eta": eta[order] + near[0],
+        "phi": phi[order] + near[1],
+    }
+    counts = np.bincount(event, minlength=len(columns["nElectron"]))
+    return {
+        "nTrigObj": counts,
+        **{f"TrigObj_{name}": values.astype(np.float32) for name, values in smeared.items()},
+        "TrigObj_id": pdg[order],
+        "TrigObj_filterBits": bits[order],
+    }
+
+
+def _angle(size: int | tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(-np.pi, np.pi, size)

@@ -1,0 +1,151 @@
+"""Toy NanoAOD files: the ROOT file and the truth beside it."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import uproot
+
+from skimflow.toy import trigger
+from skimflow.toy.collisions import Columns, Sample, collisions
+from skimflow.toy.truth import pick
+
+_CODECS = {"ZSTD": uproot.ZSTD(5), "LZMA": uproot.LZMA(4), "ZLIB": uproot.ZLIB(4), "LZ4": uproot.LZ4(4)}
+_BASKET = 20_000
+
+
+def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD", filler: int = 0) -> None:
+    """Write a toy NanoAOD file, and its truth as `<stem>.truth.json` beside it.
+
+    The file of a primary dataset holds only events that some path of that dataset fired.
+
+    Args:
+        events: number of events in the file.
+        codec: ZSTD, LZMA, ZLIB or LZ4.
+        filler: number of branches of `Events` to fill up to (0: none; real files have about 1,380).
+    """
+    path, book = Path(path), _Book(sample)
+    seeded = uuid.UUID(bytes=np.random.default_rng([sample.seed, sample.index, *path.stem.encode()]).bytes(16))
+    with uproot.recreate(path, compression=_CODECS[codec], uuid_function=lambda: seeded) as file:
+        tree = None
+        for columns in _kept(sample, events, book):
+            content = _branches(columns, filler, sample)
+            tree = tree or file.mktree("Events", {name: _type(values) for name, values in content.items()})
+            tree.extend(content)
+        file["LuminosityBlocks"] = book.sections()
+        file["Runs"] = book.runs()
+    path.with_suffix(".truth.json").write_text(json.dumps(book.truth(), indent=1) + "\n", encoding="utf-8")
+
+
+class _Book:
+    """What was generated, whether or not it was kept."""
+
+    def __init__(self, sample: Sample):
+        self.sample, self.generated, self.kept = sample, 0, 0
+        self.fired = dict.fromkeys(trigger.PATHS, 0)
+        self.pairs: list[np.ndarray] = [np.empty((0, 2), np.uint32)]
+        self.weights: list[np.ndarray] = [np.empty(0)]
+
+    def add(self, columns: Columns, kept: int) -> None:
+        self.generated += len(columns["run"])
+        self.kept += kept
+        for path in self.fired:
+            self.fired[path] += int(columns[path].sum())
+        self.pairs.append(np.unique(np.stack([columns["run"], columns["luminosityBlock"]], axis=1), axis=0))
+        self.weights.append(columns.get("genWeight", np.empty(0)).astype(float))
+
+    def sections(self) -> dict[str, np.ndarray]:
+        pairs = np.unique(np.concatenate(self.pairs), axis=0)
+        return {"run": pairs[:, 0], "luminosityBlock": pairs[:, 1]}
+
+    def runs(self) -> dict[str, np.ndarray]:
+        weight = np.concatenate(self.weights)
+        runs = np.unique(np.concatenate(self.pairs)[:, 0])
+        if self.sample.process is None:
+            return {"run": runs}
+        sums = {"genEventCount": [len(weight)], "genEventSumw": [weight.sum()], "genEventSumw2": [(weight**2).sum()]}
+        return {"run": np.array([1], np.uint32), **{name: np.array(value) for name, value in sums.items()}}
+
+    def _by_run(self) -> Iterator[tuple[int, np.ndarray]]:
+        pairs = np.concatenate(self.pairs)
+        for run in np.unique(pairs[:, 0]).tolist():
+            yield run, pairs[pairs[:, 0] == run, 1]
+
+    def truth(self) -> dict[str, Any]:
+        return {
+            "sample": self.sample._asdict(),
+            "collisions": self.generated,
+            "kept": self.kept,
+            "fired": self.fired,
+            "sections": {str(run): [int(n.min()), int(n.max())] for run, n in self._by_run()},
+            "trigger": trigger.parameters(),
+        }
+
+
+def _kept(sample: Sample, events: int, book: _Book) -> Iterator[Columns]:
+    """Pieces of _BASKET events of the primary dataset, `events` in all; one empty piece when that is none."""
+    pending: list[Columns] = []
+    waiting, left = 0, events
+    for columns in collisions(sample):
+        kept = trigger.in_primary_dataset({p: columns[p] for p in trigger.PATHS}, sample.primary_dataset)
+        kept &= np.cumsum(kept) <= left
+        last = kept.sum() == left
+        if last:  # collisions after the last kept one were not looked at
+            columns = {n: v for n, v in pick(columns, _up_to_last(kept)).items()}
+            kept = kept[: len(columns["run"])]
+        book.add(columns, int(kept.sum()))
+        left -= int(kept.sum())
+        pending.append(pick(columns, kept))
+        waiting += int(kept.sum())
+        while waiting >= _BASKET or last:
+            piece, pending = _join(pending, _BASKET)
+            waiting -= len(piece["run"])
+            yield piece
+            if last and not waiting:
+                return
+
+
+def _up_to_last(kept: np.ndarray) -> np.ndarray:
+    places = np.flatnonzero(kept)
+    return np.arange(len(kept)) <= (places[-1] if len(places) else -1)
+
+
+def _join(pieces: list[Columns], size: int) -> tuple[Columns, list[Columns]]:
+    """The first `size` events of these pieces, and the rest."""
+    whole = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    first = np.arange(len(whole["run"])) < size
+    return pick(whole, first), [pick(whole, ~first)]
+
+
+def _branches(columns: Columns, filler: int, sample: Sample) -> dict[str, Any]:
+    """Columns as uproot writes them: one record array for each collection."""
+    collections = [name[1:] for name in columns if name.startswith("n")]
+    content: dict[str, Any] = {}
+    for name, values in columns.items():
+        if name.split("_")[0] not in collections and name[1:] not in collections:
+            content[name] = values
+    for collection in collections:
+        prefix, counts = f"{collection}_", columns[f"n{collection}"]
+        fields = {name.removeprefix(prefix): v for name, v in columns.items() if name.startswith(prefix)}
+        content[collection] = ak.zip({name: ak.unflatten(v, counts) for name, v in fields.items()})
+    missing = filler - len(columns)
+    if missing > 0:
+        content |= _filler(len(columns["run"]), missing, sample)
+    return content
+
+
+def _filler(events: int, branches: int, sample: Sample) -> dict[str, np.ndarray]:
+    """Branches that nobody reads: rarely set bits and floats of reduced precision, as in real files."""
+    rng = np.random.default_rng([sample.seed, sample.index, events, branches])
+    names = [f"HLT_Filler{i:04d}" if i % 5 < 3 else f"Filler{i:04d}_value" for i in range(branches)]
+    floats = (rng.gamma(2, 20, events).astype(np.float32).view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
+    bits = rng.random(events) < 0.02
+    return {name: np.roll(bits if name.startswith("HLT") else floats, i) for i, name in enumerate(names)}
+
+
+def _type(values: Any) -> Any:
+    return values.type.content if isinstance(values, ak.Array) else values.dtype

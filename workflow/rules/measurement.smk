@@ -1,0 +1,88 @@
+# From the counts of all files to efficiencies, the summary and the report.
+
+
+rule resolved_config:
+    """The configuration with every default filled in."""
+    output:
+        RESULTS.config,
+    log:
+        RESULTS.log("resolved_config"),
+    params:
+        config=CONFIG.model_dump(mode="json"),
+    script:
+        "../../scripts/resolved_config.py"
+
+
+rule aggregate:
+    """Add the counts of all files, check that none is lost or doubled, refuse to go on with too few."""
+    input:
+        counts=TARGETS.skims(RESULTS.skim_counts),
+        certified=TARGETS.certified(),
+    output:
+        counts=RESULTS.counts,
+        completeness=RESULTS.completeness,
+        processed_lumis=RESULTS.processed_lumis,
+        cutflow=report(RESULTS.cutflow, category="Tables", labels={"table": "cutflow"}, caption="../report/cutflow.rst"),
+    log:
+        RESULTS.log("aggregate"),
+    params:
+        completeness=CONFIG.completeness,
+        windows=targets.windows(CONFIG, TARGETS.datasets),
+        code=fingerprint("skimflow.aggregate"),
+    script:
+        "../../scripts/aggregate.py"
+
+
+rule efficiency:
+    """Efficiencies with intervals in report bins, for every path and their OR."""
+    input:
+        counts=RESULTS.counts,
+        completeness=RESULTS.completeness,
+    output:
+        parquet=RESULTS.efficiency,
+        csv=report(RESULTS.efficiency_csv, category="Tables", labels={"table": "efficiencies"}, caption="../report/table.rst"),
+    log:
+        RESULTS.log("efficiency"),
+    params:
+        settings=targets.efficiency_settings(CONFIG, TARGETS.datasets),
+        code=fingerprint("skimflow.efficiency.table"),
+    script:
+        "../../scripts/efficiency.py"
+
+
+rule summary:
+    """The table that ends a run; for toys, the truth beside the measurement."""
+    input:
+        efficiency=RESULTS.efficiency,
+        completeness=RESULTS.completeness,
+        truth=[RESULTS.truth] if TARGETS.toy_files() else [],
+    output:
+        report(RESULTS.summary, category="Summary", labels={"table": "result"}, caption="../report/summary.rst"),
+    log:
+        RESULTS.log("summary"),
+    params:
+        title=CONFIG.title,
+        code=fingerprint("skimflow.summary"),
+    script:
+        "../../scripts/summary.py"
+
+
+rule report:
+    """All tables and figures with their captions in one page."""
+    input:
+        TARGETS.figures(),
+        RESULTS.summary,
+        RESULTS.cutflow,
+        RESULTS.efficiency_csv,
+        config=RESULTS.config,
+    output:
+        RESULTS.report,
+    log:
+        RESULTS.log("report"),
+    params:
+        snakefile=workflow.main_snakefile,
+        targets=lambda wc, input: [path for path in input if not path.endswith(".pdf")],
+    localrule: True
+    shell:
+        "python -m snakemake --report {output} --nolock --snakefile {params.snakefile:q}"
+        " --configfile {input.config} -- {params.targets} > {log} 2>&1"
