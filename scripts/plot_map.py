@@ -15,4 +15,5 @@ with reporting(snakemake.log[0]):
         snakemake.output,
         settings,
         read_stamp(source),
+        size=(16, 9),
     )

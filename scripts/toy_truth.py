@@ -7,7 +7,7 @@ from skimflow.io.outputs import write_json
 from skimflow.logs import reporting
 from skimflow.toy import Sample, truth
 
-_BLOCKS = 4
+_BLOCKS = 15
 
 with reporting(snakemake.log[0]):
     settings = snakemake.params.settings

@@ -2,8 +2,8 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,7 +112,7 @@ def _account(
     conserved = {
         "entries = read": events["entries"] == events["read"] == _sum(files, "total_n"),
         "read = certified + rejected": events["read"] == events["certified"] + events["rejected"],
-        "the cutflow falls": all(a >= b for a, b in zip(flow, flow[1:], strict=False)),
+        "the cutflow falls": all(a >= b for a, b in itertools.pairwise(flow)),
     }
     account: dict[str, Any] = {"files": {"expected": len(stamps), "processed": len(good)}, "events": events}
     if dataset in windows:

@@ -1,6 +1,7 @@
 """Which files a measurement reads, and which it makes: the lists behind the rules."""
 
 import glob
+import itertools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -148,8 +149,10 @@ def resolve(name: str, dataset: Dataset, max_files: int | None = None) -> list[I
         ConfigError: a glob matches nothing, a path leaves no file, or one file is named twice.
     """
     locations = _toy_files(name, dataset) if dataset.toy else [p for f in dataset.files for p in _expand(name, f)]
-    files = sorted((InputFile(name, paths.file_id(paths.lfn(at)), paths.lfn(at), at) for at in locations), key=lambda f: f.lfn)
-    for one, other in zip(files, files[1:], strict=False):
+    files = sorted(
+        (InputFile(name, paths.file_id(paths.lfn(at)), paths.lfn(at), at) for at in locations), key=lambda f: f.lfn
+    )
+    for one, other in itertools.pairwise(files):
         if one.id == other.id:
             raise ConfigError(f"dataset {name}: files: {one.lfn} is listed twice")
     return files[:max_files]

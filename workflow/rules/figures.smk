@@ -5,7 +5,9 @@ def figure(folder, name, caption, **labels):
     """Outputs of a figure; `labels` are its columns in the report's list."""
     png, pdf = RESULTS.figure(folder, name)
     return {
-        "png": report(png, caption=f"../report/{caption}.rst", category="Figures", labels=labels),
+        "png": report(
+            png, caption=f"../report/{caption}.rst", category="Figures", labels=labels
+        ),
         "pdf": pdf,
     }
 
@@ -15,7 +17,13 @@ rule plot_efficiency:
     input:
         efficiency=RESULTS.efficiency,
     output:
-        **figure("efficiency", "{variable}", "efficiency", figure="efficiency", against="{variable}"),
+        **figure(
+            "efficiency",
+            "{variable}",
+            "efficiency",
+            figure="efficiency",
+            against="{variable}",
+        ),
     log:
         RESULTS.log("plot_efficiency", "{variable}"),
     params:
@@ -45,7 +53,13 @@ rule plot_stability:
     input:
         efficiency=RESULTS.efficiency,
     output:
-        **figure("overview", paths.STABILITY, "stability", figure="stability", against=CONFIG.stability or ""),
+        **figure(
+            "overview",
+            paths.STABILITY,
+            "stability",
+            figure="stability",
+            against=CONFIG.stability or "",
+        ),
     log:
         RESULTS.log("plot_stability"),
     params:
@@ -61,7 +75,13 @@ rule plot_cutflow:
         cutflow=RESULTS.cutflow,
         counts=RESULTS.counts,
     output:
-        **figure("overview", paths.CUTFLOW, "cutflow_figure", figure="cutflow", against="cuts"),
+        **figure(
+            "overview",
+            paths.CUTFLOW,
+            "cutflow_figure",
+            figure="cutflow",
+            against="cuts",
+        ),
     log:
         RESULTS.log("plot_cutflow"),
     params:
@@ -76,7 +96,9 @@ rule plot_n_minus_one:
     input:
         counts=RESULTS.counts,
     output:
-        **figure("overview", paths.N_MINUS_ONE, "n_minus_one", figure="N-1", against="cuts"),
+        **figure(
+            "overview", paths.N_MINUS_ONE, "n_minus_one", figure="N-1", against="cuts"
+        ),
     log:
         RESULTS.log("plot_n_minus_one"),
     params:

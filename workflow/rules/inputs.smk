@@ -8,7 +8,11 @@ rule fetch_certified:
     log:
         "logs/inputs/{file}.log",
     params:
-        source=CONFIG.certified_luminosity.model_dump() if CONFIG.certified_luminosity else None,
+        source=(
+            CONFIG.certified_luminosity.model_dump()
+            if CONFIG.certified_luminosity
+            else None
+        ),
     script:
         "../../scripts/fetch.py"
 
@@ -30,7 +34,10 @@ rule toy_file:
 rule toy_certified:
     """The golden JSON of the toy, for the luminosity sections of its data files."""
     input:
-        [file.location.replace(".root", ".truth.json") for file in TARGETS.toy_files("data")],
+        [
+            file.location.replace(".root", ".truth.json")
+            for file in TARGETS.toy_files("data")
+        ],
     output:
         paths.TOY_CERTIFIED,
     log:

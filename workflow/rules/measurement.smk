@@ -22,7 +22,12 @@ rule aggregate:
         counts=RESULTS.counts,
         completeness=RESULTS.completeness,
         processed_lumis=RESULTS.processed_lumis,
-        cutflow=report(RESULTS.cutflow, category="Tables", labels={"table": "cutflow"}, caption="../report/cutflow.rst"),
+        cutflow=report(
+            RESULTS.cutflow,
+            category="Tables",
+            labels={"table": "cutflow"},
+            caption="../report/cutflow.rst",
+        ),
     log:
         RESULTS.log("aggregate"),
     params:
@@ -40,7 +45,12 @@ rule efficiency:
         completeness=RESULTS.completeness,
     output:
         parquet=RESULTS.efficiency,
-        csv=report(RESULTS.efficiency_csv, category="Tables", labels={"table": "efficiencies"}, caption="../report/table.rst"),
+        csv=report(
+            RESULTS.efficiency_csv,
+            category="Tables",
+            labels={"table": "efficiencies"},
+            caption="../report/table.rst",
+        ),
     log:
         RESULTS.log("efficiency"),
     params:
@@ -57,7 +67,12 @@ rule summary:
         completeness=RESULTS.completeness,
         truth=[RESULTS.truth] if TARGETS.toy_files() else [],
     output:
-        report(RESULTS.summary, category="Summary", labels={"table": "result"}, caption="../report/summary.rst"),
+        report(
+            RESULTS.summary,
+            category="Summary",
+            labels={"table": "result"},
+            caption="../report/summary.rst",
+        ),
     log:
         RESULTS.log("summary"),
     params:
@@ -79,10 +94,10 @@ rule report:
         RESULTS.report,
     log:
         RESULTS.log("report"),
+    localrule: True
     params:
         snakefile=workflow.main_snakefile,
         targets=lambda wc, input: [path for path in input if not path.endswith(".pdf")],
-    localrule: True
     shell:
-        "python -m snakemake --report {output} --nolock --snakefile {params.snakefile:q}"
+        "{sys.executable} -m snakemake --report {output} --nolock --snakefile {params.snakefile:q}"
         " --configfile {input.config} -- {params.targets} > {log} 2>&1"

@@ -13,12 +13,12 @@ rule skim:
         RESULTS.log("skim", "{dataset}", "{file}"),
     benchmark:
         RESULTS.benchmark("skim", "{dataset}", "{file}")
+    resources:
+        # Where the file is reached. Resources are not tracked: another redirector reruns nothing.
+        location=lambda wc: TARGETS.files[wc.dataset, wc.file].location,
     params:
         lfn=lambda wc: TARGETS.files[wc.dataset, wc.file].lfn,
         settings=lambda wc: targets.skim_settings(CONFIG, TARGETS.datasets[wc.dataset]),
         code=fingerprint("skimflow.skim.job", f"skimflow.analyses.{CONFIG.analysis}"),
-    resources:
-        # Where the file is reached. Resources are not tracked: another redirector reruns nothing.
-        location=lambda wc: TARGETS.files[wc.dataset, wc.file].location,
     script:
         "../../scripts/skim.py"

@@ -20,9 +20,12 @@ def fetch(url: str, sha256: str, path: str | os.PathLike[str]) -> None:
         try:
             pooch.retrieve(url, known_hash=None, fname=partial.name, path=partial.parent)
         except (OSError, ValueError, requests.RequestException) as error:
-            raise InputError("unreachable", f"{url}: cannot be fetched ({error}); or put it at {path} by hand") from error
+            raise InputError(
+                "unreachable", f"{url}: cannot be fetched ({error}); or put it at {path} by hand"
+            ) from error
         found = pooch.file_hash(str(partial))
         if found != sha256:
             raise InputError(
-                "checksum", f"{url}: has sha256 {found}, the configuration expects {sha256}: refused ({Path(path).name})"
+                "checksum",
+                f"{url}: has sha256 {found}, the configuration expects {sha256}: refused ({Path(path).name})",
             )

@@ -1,5 +1,6 @@
 """What a configuration may say. Each field's description is its documentation: `make schema` writes it out."""
 
+import itertools
 import re
 from typing import Annotated, Literal
 
@@ -16,7 +17,7 @@ class Model(BaseModel):
 
 
 def _increasing(edges: tuple[float, ...] | None) -> tuple[float, ...] | None:
-    if edges and any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+    if edges and any(b <= a for a, b in itertools.pairwise(edges)):
         raise ValueError("bin edges must increase")
     return edges
 

@@ -82,7 +82,9 @@ def tally(
             "passed_sumw2": np.bincount(inverse[passed], weight[passed] ** 2, size),
         }
     keys = {"dataset": [dataset] * size, "kind": [kind] * size, "name": [name] * size, "variable": [variable] * size}
-    return _table({**keys, "x": cells >> 32, "y": cells & 0xFFFFFFFF, **{n: sums.get(n, zeros) for n in (*_NUMBERS, *_SUMS)}})
+    return _table(
+        {**keys, "x": cells >> 32, "y": cells & 0xFFFFFFFF, **{n: sums.get(n, zeros) for n in (*_NUMBERS, *_SUMS)}}
+    )
 
 
 def counted(
@@ -157,9 +159,7 @@ def _add_exactly(values: pa.ChunkedArray, rests: pa.ChunkedArray, starts: np.nda
         return pa.array(sums), pa.array([[]] * len(starts), pa.list_(pa.float64()))
     parts = [[value, *rest] for value, rest in zip(numbers.tolist(), rests.to_pylist(), strict=True)]
     stops = [*starts[1:].tolist(), len(parts)]
-    exact = [
-        _expansion([p for part in parts[a:b] for p in part]) for a, b in zip(starts.tolist(), stops, strict=True)
-    ]
+    exact = [_expansion([p for part in parts[a:b] for p in part]) for a, b in zip(starts.tolist(), stops, strict=True)]
     return pa.array([e[0] for e in exact], pa.float64()), pa.array([e[1:] for e in exact], pa.list_(pa.float64()))
 
 

@@ -1,5 +1,6 @@
 """The table of efficiencies: every path, in all and against each variable, for each sample."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -84,7 +85,7 @@ def _trigger(rows: pa.Table, trigger: str, kind: str, settings: Mapping[str, Any
 
 def _bins(edges: np.ndarray) -> list[tuple[float, float]]:
     ends = [-np.inf, *edges, np.inf]
-    return list(zip(ends, ends[1:], strict=False))
+    return list(itertools.pairwise(ends))
 
 
 def _frame(

@@ -96,7 +96,9 @@ def _by_run(axes: Axes, rows: pd.DataFrame, means: Mapping[str, float], settings
     errors = np.abs(np.stack([value - rows["low"], rows["high"] - value]))
     place = np.arange(len(rows))
     axes.axhline(means[rows["sample"].iloc[0]], color="0.5", lw=1.2, ls="--", label="all runs")
-    axes.errorbar(place, value, errors, color=colour(settings, 0), marker="o", ms=6, lw=1.5, ls="none", label=short(_ANY))
+    axes.errorbar(
+        place, value, errors, color=colour(settings, 0), marker="o", ms=6, lw=1.5, ls="none", label=short(_ANY)
+    )
     step = max(1, -(-len(rows) // 25))
     axes.set_xticks(place[::step], [f"{run:.0f}" for run in rows["x_low"]][::step], rotation=60, ha="right")
     axes.set_xticks([], minor=True)
@@ -117,7 +119,7 @@ def _cells(axes: Axes, rows: pd.DataFrame) -> Any:
     for i, j in np.argwhere(np.isfinite(grid)):
         text = f"{grid[i, j]:.2f}\n±{half[i, j]:.2f}"
         shade = "white" if grid[i, j] < 0.6 else "black"
-        axes.text(i + 0.5, j + 0.5, text, ha="center", va="center", fontsize=9, color=shade)
+        axes.text(i + 0.5, j + 0.5, text, ha="center", va="center", fontsize=11, color=shade)
     axes.set_xticks(range(len(x)), [f"{edge:g}" for edge in x], fontsize="x-small", rotation=45)
     axes.set_yticks(range(len(y)), [f"{edge:g}" for edge in y], fontsize="x-small")
     axes.minorticks_off()

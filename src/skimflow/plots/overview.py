@@ -24,12 +24,14 @@ def cutflow(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) ->
     for place, (dataset, rows) in enumerate(table.groupby("dataset", sort=False)):
         events = rows["events"].to_numpy(float)
         edges = np.arange(len(events) + 1) - 0.5
-        axes.stairs(np.where(events > 0, events, np.nan), edges, color=colour(settings, place), lw=2, label=dataset)
+        left = np.where(events > 0, events, np.nan)
+        axes.stairs(left, edges, baseline=None, color=colour(settings, place), lw=2, label=dataset)
     cuts = list(dict.fromkeys(table["cut"]))
     axes.set_xticks(range(len(cuts)), [cut.replace("_", " ") for cut in cuts], rotation=45, ha="right")
     axes.minorticks_off()
     axes.set_yscale("log")
-    axes.set_ylim(bottom=0.5, top=5 * max(table["events"].max(), 1))
+    positive = table["events"][table["events"] > 0]
+    axes.set_ylim(bottom=positive.min() / 5 if len(positive) else 0.5, top=3 * max(table["events"].max(), 1))
     axes.set_ylabel("events")
     axes.legend(fontsize="small")
 
@@ -70,5 +72,5 @@ def _distribution(panel: Axes, rows: pa.Table, axes: Mapping[str, Any], settings
     panel.set_ylabel("events", fontsize="small")
     panel.tick_params(labelsize="x-small")
     panel.set_xlim(edges[0], edges[-1])
-    panel.set_ylim(0, 1.35 * max(total.max(), 1))
-    panel.legend(fontsize="xx-small", loc="upper right")
+    panel.set_ylim(0, 1.4 * max(total.max(), 1))
+    panel.legend(fontsize="xx-small", loc="upper right", borderaxespad=1.2)

@@ -169,7 +169,7 @@ def _nothing(settings: Mapping[str, Any], menu: list[str]) -> _Chosen:
     """No events, with the columns that any events would have: a file without events gets the same table."""
     empty = np.empty(0, np.float32)
     analysis = analyses.get(settings["analysis"])
-    columns = {name: empty for name in [*analysis.branches(settings["selection"]), *menu]}
+    columns = dict.fromkeys([*analysis.branches(settings["selection"]), *menu], empty)
     columns |= {name: np.empty(0, np.int64) for name in columns if name.startswith(("n", "PV_n"))}
     columns |= {name: np.empty(0, kind.to_pandas_dtype()) for name, kind in _EVENT_ID.items()}
     selection = analysis.select(columns, settings["selection"])

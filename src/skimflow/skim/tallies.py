@@ -35,7 +35,9 @@ class Tallies:
         """Count events before and after each step; masks and weights of shape (n,), each mask on its own."""
         left = np.ones(len(weight), bool)
         for place, (name, mask) in enumerate(steps):
-            self._add("cutflow", name, "", np.full(np.count_nonzero(left), place), mask[left], weight[left], always=place)
+            self._add(
+                "cutflow", name, "", np.full(np.count_nonzero(left), place), mask[left], weight[left], always=place
+            )
             left = left & mask
 
     def n_minus_one(self, cuts: Sequence[Cut], quantities: Mapping[str, Array], weight: Array) -> None:
@@ -67,9 +69,7 @@ class Tallies:
     def file(self, name: str, entries: int, read: int) -> None:
         """That this file was counted, and whether to its end."""
         place = np.zeros(1, np.int64)
-        self._tables.append(
-            counted(self._dataset, "file", name, place, place, np.array([entries]), np.array([read]))
-        )
+        self._tables.append(counted(self._dataset, "file", name, place, place, np.array([entries]), np.array([read])))
 
     def table(self) -> pa.Table:
         """All counts so far, merged."""

@@ -11,7 +11,7 @@ import numpy as np
 from skimflow.toy import trigger
 
 Columns = dict[str, np.ndarray]
-BLOCK = 50_000
+BLOCK = 10_000
 _SECTION = 1_000  # collisions in a luminosity section
 _ELECTRON_MASS, _MUON_MASS, _Z_MASS, _Z_WIDTH = 0.000511, 0.10566, 91.19, 2.5
 

@@ -95,7 +95,7 @@ def _kept(sample: Sample, events: int, book: _Book) -> Iterator[Columns]:
         kept &= np.cumsum(kept) <= left
         last = kept.sum() == left
         if last:  # collisions after the last kept one were not looked at
-            columns = {n: v for n, v in pick(columns, _up_to_last(kept)).items()}
+            columns = dict(pick(columns, _up_to_last(kept)).items())
             kept = kept[: len(columns["run"])]
         book.add(columns, int(kept.sum()))
         left -= int(kept.sum())
