@@ -20,7 +20,7 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/snakemake --lint
+	$(BIN)/python .ci/lint_workflow.py
 	$(BIN)/lint-imports
 
 clean:  ## remove what runs made; .venv stays

@@ -59,6 +59,7 @@ rule all:
         RESULTS.report,
 
 
+include: "workflow/rules/common.smk"
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/skim.smk"
 include: "workflow/rules/measurement.smk"

@@ -8,7 +8,7 @@ TOY = "results/toy"
 TOY_FILE = f"{TOY}/{{dataset}}/{{file}}.root"
 TOY_TRUTH = f"{TOY}/{{dataset}}/{{file}}.truth.json"
 TOY_CERTIFIED = f"{TOY}/certified.json"
-INPUTS = "results/inputs"
+FETCHED = "results/inputs/{file}"
 
 # Figures of a measurement beside the efficiency against each variable.
 CUTFLOW, N_MINUS_ONE, STABILITY = "cutflow", "n_minus_one", "stability"
@@ -70,4 +70,4 @@ def is_remote(location: str) -> bool:
 
 def fetched(url: str) -> str:
     """Where a file that is fetched once is kept."""
-    return f"{INPUTS}/{url.rsplit('/', 1)[1]}"
+    return FETCHED.format(file=url.rsplit("/", 1)[1])

@@ -27,8 +27,8 @@ def summary(table: pd.DataFrame, completeness: Mapping[str, Any], truth: Mapping
 
 
 _BIAS = (
-    "`truth` is the true value of the ratio itself; `unbiased` that of the efficiency, for all collisions that pass the\n"
-    "offline selection. In collision data they differ because the primary dataset holds only triggered events."
+    "`truth` is the true value of the ratio itself; `unbiased` that of the efficiency, for all collisions that pass\n"
+    "the offline selection. In collision data they differ: the primary dataset holds only triggered events."
 )
 
 

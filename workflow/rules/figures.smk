@@ -1,17 +1,6 @@
 # Figures, as PNG and PDF. The PNG goes into the report with its caption.
 
 
-def figure(folder, name, caption, **labels):
-    """Outputs of a figure; `labels` are its columns in the report's list."""
-    png, pdf = RESULTS.figure(folder, name)
-    return {
-        "png": report(
-            png, caption=f"../report/{caption}.rst", category="Figures", labels=labels
-        ),
-        "pdf": pdf,
-    }
-
-
 rule plot_efficiency:
     """Efficiency against one variable."""
     input:

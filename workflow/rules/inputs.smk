@@ -4,7 +4,7 @@
 rule fetch_certified:
     """Fetch the certified-luminosity file, once, and refuse it if its content is not the expected one."""
     output:
-        paths.INPUTS + "/{file}",
+        paths.FETCHED,
     log:
         "logs/inputs/{file}.log",
     params:

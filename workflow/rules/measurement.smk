@@ -97,7 +97,6 @@ rule report:
     localrule: True
     params:
         snakefile=workflow.main_snakefile,
-        targets=lambda wc, input: [path for path in input if not path.endswith(".pdf")],
-    shell:
-        "{sys.executable} -m snakemake --report {output} --nolock --snakefile {params.snakefile:q}"
-        " --configfile {input.config} -- {params.targets} > {log} 2>&1"
+        code=fingerprint("skimflow.report"),
+    script:
+        "../../scripts/report.py"

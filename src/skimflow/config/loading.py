@@ -132,9 +132,8 @@ def _datasets(config: Config, sources: list[tuple[str, dict]]) -> dict[str, Data
         if dataset.kind == "data" and config.certified_luminosity is None:
             raise ConfigError(f"{where}: certified_luminosity: missing, but dataset {name} is collision data")
         if dataset.kind == "data" and config.eras and dataset.era not in config.eras:
-            raise ConfigError(
-                f"{path}: era: {dataset.era} has no run window in eras of {where}{_guess(str(dataset.era), config.eras)}"
-            )
+            guess = _guess(str(dataset.era), config.eras)
+            raise ConfigError(f"{path}: era: {dataset.era} has no run window in eras of {where}{guess}")
         datasets[name] = dataset
     return datasets
 

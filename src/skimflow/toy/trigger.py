@@ -1,8 +1,8 @@
 """The toy's trigger: legs with turn-on curves, paths made of legs, primary datasets made of paths.
 
 A lepton draws one number u, uniform in [0, 1), and fires every leg whose efficiency at its pT and η is above u: so a
-lepton that fires a leg fires all looser ones too, as in the detector. A path fires when its legs do, its vertex-distance
-(DZ) filter accepts the event, and its prescale counter comes round.
+lepton that fires a leg fires all looser ones too, as in the detector. A path fires when its legs do, its
+vertex-distance (DZ) filter accepts the event, and its prescale counter comes round.
 """
 
 from typing import NamedTuple
