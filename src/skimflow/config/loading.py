@@ -103,7 +103,8 @@ def validate(model: type[M], content: Mapping[str, Any], sources: list[tuple[str
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = [problem for problem in error.errors() if not _other_branch(problem)]
+        every = error.errors()
+        problems = [p for p in every if not (_other_branch(p) or _follows(p, every))]
         lines = [_line(model, content, problem, sources) for problem in problems]
         raise ConfigError("\nerror: ".join(dict.fromkeys(lines))) from None
 
@@ -139,7 +140,7 @@ def _datasets(config: Config, sources: list[tuple[str, dict]]) -> dict[str, Data
 
 
 def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[tuple[str, dict]]) -> str:
-    keys = _keys(problem["loc"], content, extra=problem["type"] == "extra_forbidden")
+    keys = _keys(problem["loc"], content, missing=problem["type"] == "missing")
     key = ".".join(map(str, keys))
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
@@ -160,22 +161,25 @@ def _other_branch(problem: Mapping) -> bool:
     return problem["type"] == "literal_error" and isinstance(problem["input"], Mapping)
 
 
+def _follows(problem: Mapping, every: list) -> bool:
+    """Whether a list is only too short because its items were refused, which is said already."""
+    here = problem["loc"]
+    return problem["type"] == "too_short" and any(other["loc"][: len(here)] == here != other["loc"] for other in every)
+
+
 def _short(problem: Mapping) -> bool:
     return problem["type"] != "value_error" and len(repr(problem["input"])) < 60
 
 
-def _keys(loc: tuple, content: Any, extra: bool) -> tuple:
-    """The part of a pydantic location that the user wrote: union branches are left out."""
+def _keys(loc: tuple, content: Any, missing: bool) -> tuple:
+    """The part of a pydantic location that the user wrote (branches of unions are left out), and the missing key."""
     keys = []
     for index, step in enumerate(loc):
-        is_last = index == len(loc) - 1
-        if isinstance(content, Mapping) and (step in content or is_last):
-            if step not in content and not extra and not isinstance(step, str):
-                continue
-            content = content.get(step)
+        if isinstance(content, Mapping) and step in content:
+            content = content[step]
         elif isinstance(content, list | tuple) and isinstance(step, int) and step < len(content):
             content = content[step]
-        else:
+        elif not (missing and index == len(loc) - 1 and isinstance(step, str)):
             continue
         keys.append(step)
     return tuple(keys)

@@ -54,7 +54,9 @@ def weighted_interval(
 
     The variance of ε = Σw_pass / Σw is [(1 - ε)² Σw²_pass + ε² Σw²_fail] / (Σw)². A binomial of n events has
     ε(1 - ε)/n: so n = ε(1 - ε)/variance, and `interval` is applied to nε of n. Where all or none pass, the variance
-    says nothing and n = (Σw)²/Σw² (Kish, Survey Sampling (1965)). Coverage is shown by tests/unit/test_intervals.py.
+    says nothing and n = (Σw)²/Σw² (Kish, Survey Sampling (1965)). Coverage is shown by tests/unit/test_intervals.py:
+    Clopper-Pearson holds its level; the others fall short where few events of very different weight fail (61 % instead
+    of 68 % for six failing events with exponential weights).
 
     Negative weights are allowed; ε may then fall outside [0, 1] and is given as it is, with the interval of the nearest
     possible efficiency. A total of zero or less, or no effective event, is "no data".
@@ -69,8 +71,8 @@ def weighted_interval(
     inside = np.clip(value, 0, 1)
     variance = ((1 - inside) ** 2 * wp2 + inside**2 * np.maximum(w2 - wp2, 0)) / safe_w**2
     kish = safe_w**2 / safe_w2
-    matched = np.divide(inside * (1 - inside), variance, out=kish.copy(), where=variance > 0)
-    number = np.where((inside > 0) & (inside < 1), matched, kish)
+    known = (inside > 0) & (inside < 1) & (variance > 0)
+    number = np.where(known, inside * (1 - inside) / np.where(known, variance, 1.0), kish)
     estimate = interval(np.where(usable, inside * number, 0), np.where(usable, number, 0), method, level)
     return Estimate(np.where(usable, value, np.nan), estimate.low, estimate.high)
 

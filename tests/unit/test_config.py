@@ -1,0 +1,178 @@
+"""Configuration: what is refused and how it is said, and the generated documents."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from skimflow.config import load
+from skimflow.config.documents import documents
+from skimflow.config.loading import merge, read_yaml
+from skimflow.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    return path
+
+
+def change(folder: Path, over: dict) -> Path:
+    return write(folder, yaml.safe_dump(merge(read_yaml("config/hww_emu.yaml"), over)))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_configurations_are_valid(path: Path) -> None:
+    measurement = load(read_yaml(path), [path])
+    assert measurement.datasets
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({"selection": {"lead_ptt": 3}}, "selection.lead_ptt: unknown key (did you mean lead_pt?)"),
+        ({"completenes": 1}, "completenes: unknown key (did you mean completeness?)"),
+        ({"variables": {"met": {"fine": {"bin": 3}}}}, "variables.met.fine.bin: unknown key (did you mean bins?)"),
+        ({"maps": [{"x": "mll", "y": "met", "z": "run"}]}, "maps.0.z: unknown key"),
+        ({"selection": {"sublead_pt": -4}}, "selection.sublead_pt: input should be greater than or equal to 0, not -4"),
+        ({"selection": {"min_met": float("nan")}}, "selection.min_met: input should be a finite number"),
+        ({"triggers": {"on_missing": "skip"}}, "triggers.on_missing: input should be 'exclude', 'error' or 'false'"),
+        ({"triggers": {"any_of": ["Mu12"]}}, "triggers.any_of.0: 'Mu12' does not match ^HLT_"),
+        ({"triggers": {"any_of": ["HLT_a", "HLT_a"]}}, "triggers.any_of: a path is listed twice"),
+        ({"variables": {"met": {"report": [20, 20.3]}}}, "variables.met: report edges [20.3] are not among the fine"),
+        ({"variables": {"met": {"report": [30, 20]}}}, "variables.met.report: bin edges must increase"),
+        ({"variables": {"met": {"fine": {"high": -5}}}}, "variables.met.fine: high must be larger than low"),
+        ({"eras": {"Run2016G": [5, 1]}}, "eras: Run2016G: last run 1 is before first run 5"),
+        ({"eras": {"Run2016G": [5]}}, "eras.Run2016G: needs more values"),
+        ({"stability": "runn"}, "stability: runn is not among the variables"),
+        ({"maps": [{"x": "run", "y": "met"}]}, "maps: variable run needs report edges"),
+        ({"certified_luminosity": {"sha256": None}}, "certified_luminosity: url needs sha256"),
+        ({"certified_luminosity": None}, "certified_luminosity: missing, but dataset MuonEG_Run2016G is collision"),
+        ({"datasets": ["MuonEG_Run2016F"]}, "datasets: there is no config/datasets/MuonEG_Run2016F.yaml (did you mean"),
+        ({"datasets": ["toy_MuonEG_G", "toy_MuonEG_G"]}, "datasets: toy_MuonEG_G is listed twice"),
+        ({"name": "../up"}, "name: '../up' does not match"),
+        ({"interval": {"level": 1}}, "interval.level: input should be less than 1, not 1"),
+    ],
+)
+def test_refused_with_file_and_key(tmp_path: Path, over: dict, message: str) -> None:
+    path = change(tmp_path, over)
+    with pytest.raises(ConfigError) as caught:
+        load(read_yaml(path), [path])
+    assert f"{path}: {message}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    path = change(tmp_path, {"selection": {"lead_ptt": 3, "min_met": "x"}, "title": 3})
+    with pytest.raises(ConfigError) as caught:
+        load(read_yaml(path), [path])
+    assert str(caught.value).count("error: ") == 2
+
+
+def test_command_line_is_named_as_the_source() -> None:
+    raw = merge(read_yaml("config/hww_emu.yaml"), {"selektion": {}})
+    with pytest.raises(ConfigError, match=r"^--config: selektion: unknown key \(did you mean selection\?\)"):
+        load(raw, ["config/hww_emu.yaml"])
+
+
+def test_era_without_window_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: base.yaml\nname: x\n")
+    base = merge(read_yaml("config/hww_emu.yaml"), {})
+    base["eras"] = {"Run2016H": [280919, 284044]}
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(base))
+    with pytest.raises(ConfigError, match=r"MuonEG_Run2016G\.yaml: era: Run2016G has no run window in eras of .*base"):
+        load(read_yaml(path), [path])
+
+
+def test_extends_merges_mappings_and_replaces_lists(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(Path("config/hww_emu.yaml").read_text())
+    path = write(tmp_path, "extends: base.yaml\nname: mine\ndatasets: [toy_MuonEG_G]\nselection: {lead_pt: 30}\n")
+    measurement = load(read_yaml(path), [path])
+    assert measurement.config.selection.lead_pt == 30
+    assert measurement.config.selection.sublead_pt == 15
+    assert list(measurement.datasets) == ["toy_MuonEG_G"]
+
+
+def test_extends_in_a_circle(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: mine.yaml\n")
+    with pytest.raises(ConfigError, match="goes round in a circle"):
+        load(read_yaml(path), [path])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "a: written twice (line 3)"),
+        ("a: [1\n", "not valid YAML"),
+        ("- a\n", "must hold `key: value` lines"),
+        ("", "must hold `key: value` lines"),
+    ],
+)
+def test_bad_yaml(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        read_yaml(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind: data\nfiles: [a.root]\n", "data needs primary_dataset"),
+        ("kind: mc\nfiles: [a.root]\n", "mc needs process"),
+        ("kind: mc\nprocess: tt\n", "give either files or toy"),
+        ("kind: mc\nprocess: tt\nfiles: ['root:/x/y.root']\n", "a URL needs two slashes"),
+        ("kind: mc\nproces: tt\nfiles: [a.root]\n", "proces: unknown key (did you mean process?)"),
+    ],
+)
+def test_bad_dataset(tmp_path: Path, text: str, message: str) -> None:
+    dataset = tmp_path / "ds.yaml"
+    dataset.write_text(text)
+    path = change(tmp_path, {"datasets": [str(dataset)]})
+    with pytest.raises(ConfigError) as caught:
+        load(read_yaml(path), [path])
+    assert str(caught.value).startswith(str(dataset))
+    assert message in str(caught.value)
+
+
+def test_models_are_frozen(measurement) -> None:  # noqa: ANN001
+    with pytest.raises(ValueError, match="frozen"):
+        measurement.config.selection.lead_pt = 3
+
+
+@pytest.mark.parametrize("path", documents())
+def test_generated_documents_are_up_to_date(path: str) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == documents()[path], "run `make schema`"
+
+
+def test_every_yaml_names_its_schema() -> None:
+    for path in [*CONFIGS, *(ROOT / "config/datasets").glob("*.yaml")]:
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        assert first == "# yaml-language-server: $schema=schema.json", path
+        assert (path.parent / "schema.json").is_file()
+
+
+def test_schema_accepts_what_the_models_accept() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = yaml.safe_load((ROOT / "config/schema.json").read_text(encoding="utf-8"))
+    dataset = yaml.safe_load((ROOT / "config/datasets/schema.json").read_text(encoding="utf-8"))
+    for path in CONFIGS:
+        jsonschema.validate(read_yaml(path), schema)
+    for path in (ROOT / "config/datasets").glob("*.yaml"):
+        jsonschema.validate(read_yaml(path), dataset)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**read_yaml("config/hww_emu.yaml"), "selektion": {}}, schema)
