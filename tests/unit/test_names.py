@@ -72,7 +72,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package `skimflow` of two modules, one of which imports the other."""
     monkeypatch.setattr(provenance, "_ROOT", tmp_path)
     (tmp_path / "__init__.py").write_text("")
-    (tmp_path / "job.py").write_text('"""A job."""\nfrom skimflow.physics import cut\n\ndef run(x):\n    return cut(x)\n')
+    (tmp_path / "job.py").write_text(
+        '"""A job."""\nfrom skimflow.physics import cut\n\ndef run(x):\n    return cut(x)\n'
+    )
     (tmp_path / "physics.py").write_text("def cut(x):\n    return x > 25\n")
     (tmp_path / "plots.py").write_text("COLOUR = 'red'\n")
     yield tmp_path

@@ -43,7 +43,9 @@ momenta = st.tuples(st.floats(1, 500), st.floats(-3, 3), st.floats(-3.14, 3.14),
 @given(momenta, momenta)
 def test_pair_agrees_with_vector(one: tuple, other: tuple) -> None:
     mine = pair(*(PtEtaPhiM(*np.array(p)[:, None]) for p in (one, other)))
-    total = sum((vector.obj(pt=p[0], eta=p[1], phi=p[2], mass=p[3]) for p in (one, other)), vector.obj(px=0, py=0, pz=0, E=0))
+    total = sum(
+        (vector.obj(pt=p[0], eta=p[1], phi=p[2], mass=p[3]) for p in (one, other)), vector.obj(px=0, py=0, pz=0, E=0)
+    )
     np.testing.assert_allclose(mine.pt[0], total.pt, rtol=1e-9, atol=1e-7)
     # m² is a difference of E² and p²: compare it on their scale.
     np.testing.assert_allclose(mine.mass[0] ** 2, max(total.mass2, 0), rtol=1e-9, atol=1e-11 * total.E**2 + 1e-12)
@@ -109,9 +111,7 @@ def test_certified_but_outside_the_era_window() -> None:
     assert in_window(run, None).all()
 
 
-sections = st.dictionaries(
-    st.integers(270000, 270020), st.sets(st.integers(1, 60), min_size=1), min_size=1, max_size=8
-)
+sections = st.dictionaries(st.integers(270000, 270020), st.sets(st.integers(1, 60), min_size=1), min_size=1, max_size=8)
 
 
 @given(sections)

@@ -33,6 +33,8 @@ class NanoAOD:
         with _explained(location, "opening"):
             self._file = uproot.open(location)
             classes = self._file.classnames(cycle=False, recursive=False)
+            expected = self._file.file.fEND
+        _check_size(location, expected)
         if "Events" not in classes:
             held = ", ".join(sorted(classes)) or "nothing"
             raise InputError("no_events_tree", f"{location}: no Events tree, so this is not NanoAOD (it holds {held})")
@@ -111,6 +113,14 @@ class NanoAOD:
                 return np.empty((0, 2), np.int64)
             blocks = self._file["LuminosityBlocks"].arrays(["run", "luminosityBlock"], library="np")
         return np.stack([blocks["run"].astype(np.int64), blocks["luminosityBlock"].astype(np.int64)], axis=1)
+
+
+def _check_size(location: str, expected: int) -> None:
+    """A local file shorter than its header says is refused, even if what is missing would not be read."""
+    path = Path(location)
+    if path.is_file() and path.stat().st_size < expected:
+        found = path.stat().st_size
+        raise InputError("corrupt", f"{location}: is truncated: {found} bytes, its header says {expected}")
 
 
 def _flat(array: Any) -> np.ndarray:

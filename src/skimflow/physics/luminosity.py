@@ -37,7 +37,7 @@ class CertifiedLuminosity:
             certified = cls(sections)
         except OSError as error:
             raise InputError(
-                "missing", f"{path}: certified-luminosity file cannot be read: {error.strerror}"
+                "missing", f"{path}: certified luminosity cannot be read: {error.strerror}"
             ) from error
         except (ValueError, TypeError, AttributeError) as error:
             raise InputError(

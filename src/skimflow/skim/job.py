@@ -5,6 +5,7 @@ and events appear with their accounting (contracts 2 to 4 of the design).
 """
 
 import contextlib
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,8 +59,8 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
         menu = [path for path in settings["triggers"]["any_of"] if path in file.branches]
         read = 0
         with contextlib.closing(EventWriter(partial, stamp)) as writer:
-            writer.write(_event_table(_nothing(settings, menu)))
-            for columns in file.chunks(_branches(settings, menu)):
+            pieces = file.chunks(_branches(settings, menu))
+            for columns in itertools.chain([_no_events(settings, menu)], pieces):
                 read += len(columns["run"])
                 chosen = _count(columns, sections.mask(columns), _weight(columns, task), settings, menu, tallies)
                 writer.write(_event_table(chosen))
@@ -165,13 +166,9 @@ def _event_table(chosen: _Chosen) -> pa.Table:
     return pa.table(table)
 
 
-def _nothing(settings: Mapping[str, Any], menu: list[str]) -> _Chosen:
-    """No events, with the columns that any events would have: a file without events gets the same table."""
-    empty = np.empty(0, np.float32)
-    analysis = analyses.get(settings["analysis"])
-    columns = dict.fromkeys([*analysis.branches(settings["selection"]), *menu], empty)
-    columns |= {name: np.empty(0, np.int64) for name in columns if name.startswith(("n", "PV_n"))}
-    columns |= {name: np.empty(0, kind.to_pandas_dtype()) for name, kind in _EVENT_ID.items()}
-    selection = analysis.select(columns, settings["selection"])
-    fired = decisions(columns, settings["triggers"]["any_of"], menu, settings["triggers"]["on_missing"])
-    return _Chosen(columns, selection.columns, fired, np.empty(0))
+def _no_events(settings: Mapping[str, Any], menu: list[str]) -> Columns:
+    """The columns of no events: with them a file without events gets the same rows and columns as any other."""
+    names = [*analyses.get(settings["analysis"]).branches(settings["selection"]), *menu, "genWeight"]
+    columns = {name: np.empty(0, np.int64 if name.startswith("n") else np.float32) for name in names}
+    columns["PV_npvs"] = np.empty(0, np.int32)
+    return columns | {name: np.empty(0, kind.to_pandas_dtype()) for name, kind in _EVENT_ID.items()}
