@@ -7,6 +7,7 @@ A measurement is one YAML file in config/; its results go to results/<name>/. Th
 that a dry run shows every job; the rules are in workflow/rules/, and what they call is in src/skimflow/.
 """
 
+import os
 import sys
 
 from snakemake.utils import min_version

@@ -10,21 +10,20 @@ from skimflow.toy import Sample, truth
 _BLOCKS = 15
 
 with reporting(snakemake.log[0]):
-    settings = snakemake.params.settings
-    analysis = analyses.get(settings["analysis"])
+    params = snakemake.params
+    analysis = analyses.get(params.analysis)
 
     def select(columns: dict[str, np.ndarray]) -> np.ndarray:
         """Offline selection, without trigger and certified luminosity."""
-        selection = analysis.select(columns, settings["selection"])
+        selection = analysis.select(columns, params.selection)
         mask = np.logical_and.reduce([mask for _, mask in selection.steps])
         mask[mask] = np.logical_and.reduce([cut.passed for cut in selection.cuts])
         return mask
 
-    paths = settings["triggers"]["any_of"]
     write_json(
         {
-            name: truth([Sample(**sample) for sample in samples], _BLOCKS, select, paths)
-            for name, samples in snakemake.params.samples.items()
+            name: truth([Sample(**sample) for sample in samples], _BLOCKS, select, params.paths)
+            for name, samples in params.samples.items()
         },
         snakemake.output[0],
     )

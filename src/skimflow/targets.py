@@ -127,13 +127,18 @@ def toy_settings(dataset: Dataset, file: str) -> dict[str, Any]:
     return {"sample": sample, "events": toy.events, "codec": toy.codec, "filler": toy.filler}
 
 
-def truth_settings(datasets: dict[str, Dataset]) -> dict[str, list[dict[str, Any]]]:
-    """Arguments of `toy.Sample` for each file of the toy datasets, by sample."""
+def truth_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, Any]:
+    """What the true efficiencies depend on; `samples`: arguments of `toy.Sample` for each toy file, by sample."""
     samples: dict[str, list[dict[str, Any]]] = {}
     for dataset in datasets.values():
         files = dataset.toy.files if dataset.toy else 0
         samples.setdefault(dataset.sample, []).extend(_sample(dataset, index) for index in range(files))
-    return {name: files for name, files in samples.items() if files}
+    return {
+        "samples": {name: files for name, files in samples.items() if files},
+        "analysis": config.analysis,
+        "selection": config.selection.model_dump(mode="json"),
+        "paths": list(config.triggers.any_of),
+    }
 
 
 def _sample(dataset: Dataset, index: int) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def outcomes(
     """One Outcome for each event of a file; the steps are certified, two tight leptons, eμ, charge, then CUTS."""
     with uproot.open(path) as file:
         tree = file["Events"]
-        menu = [p for p in PATHS if p in tree.keys()]
+        menu = [p for p in PATHS if p in tree]
         columns = {name: tree[name].array(library="ak").to_list() for name in (*BRANCHES, *menu)}
     size = len(columns["run"])
     events = ({name: column[i] for name, column in columns.items()} for i in range(size))
@@ -47,7 +47,7 @@ def _outcome(event: dict[str, Any], golden: dict | None, window: tuple[int, int]
     return Outcome(steps, identity, values, {p: bool(event[p]) for p in PATHS if p in event})
 
 
-def _passed(event, golden, window):  # noqa: ANN001, ANN202
+def _passed(event, golden, window):
     yield _certified(event, golden, window)
     leptons = _leptons(event)
     yield len(leptons) == 2

@@ -149,7 +149,7 @@ def test_bad_dataset(tmp_path: Path, text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_models_are_frozen(measurement) -> None:  # noqa: ANN001
+def test_models_are_frozen(measurement) -> None:
     with pytest.raises(ValueError, match="frozen"):
         measurement.config.selection.lead_pt = 3
 

@@ -25,7 +25,7 @@ def table(content: list, name: str = "HLT_a", absent: bool = False) -> pa.Table:
 
 
 @given(st.lists(events, min_size=1, max_size=6), st.randoms(use_true_random=False))
-def test_merging_in_any_order_and_grouping_gives_the_same_bytes(pieces: list, random) -> None:  # noqa: ANN001
+def test_merging_in_any_order_and_grouping_gives_the_same_bytes(pieces: list, random) -> None:
     tables = [table(piece, name=f"HLT_{len(piece) % 2}") for piece in pieces]
     straight = merge(tables)
     shuffled = tables[:]

@@ -60,7 +60,8 @@ def dataset(*files: str) -> Dataset:
 
 def test_the_snakefile_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from skimflow import paths, provenance, targets, config; provenance.fingerprint('skimflow.skim.job');"
+        "import sys; from skimflow import config, paths, provenance, targets;"
+        " provenance.fingerprint('skimflow.skim.job');"
         f" print([m for m in {HEAVY} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,5 +1,6 @@
 """Physics against numbers that were obtained elsewhere (SYSTEMS appendix B) and against `vector`."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -17,14 +18,29 @@ from skimflow.physics.triggers import ANY, decisions
 
 FIXTURES = [
     # lead, sublead, MET, then mll, pTll, dphi, mT_H, mT_l2 as the appendix gives them
-    ((50, 0.5, 0.3, 0.000511), (20, -0.7, 1.2, 0.10566), (40, -2.5), (48.766048, 64.367849, -0.9, 118.170917, 54.377937)),
-    ((40, 1.0, 3.0, 0.10566), (25, 0.2, -3.0, 0.000511), (60, 0.1), (27.468984, 64.384319, -0.283185, 129.662839, 77.442917)),
-    ((26, 0.1, 0, 0.000511), (15.5, -0.2, 0.4, 0.10566), (21, 0.2), (10.009860, 40.726222, -0.4, 12.383480, 3.602313)),
-]  # fmt: skip
+    (
+        (50, 0.5, 0.3, 0.000511),
+        (20, -0.7, 1.2, 0.10566),
+        (40, -2.5),
+        (48.766048, 64.367849, -0.9, 118.170917, 54.377937),
+    ),
+    (
+        (40, 1.0, 3.0, 0.10566),
+        (25, 0.2, -3.0, 0.000511),
+        (60, 0.1),
+        (27.468984, 64.384319, -0.283185, 129.662839, 77.442917),
+    ),
+    (
+        (26, 0.1, 0, 0.000511),
+        (15.5, -0.2, 0.4, 0.10566),
+        (21, 0.2),
+        (10.009860, 40.726222, -0.4, 12.383480, 3.602313),
+    ),
+]
 
 
 @pytest.mark.parametrize(("lead", "sublead", "met", "expected"), FIXTURES)
-def test_kinematics_of_the_appendix(lead, sublead, met, expected) -> None:  # noqa: ANN001
+def test_kinematics_of_the_appendix(lead, sublead, met, expected) -> None:
     one, other = (PtEtaPhiM(*np.array(p, float)[:, None]) for p in (lead, sublead))
     ll = pair(one, other)
     found = (
@@ -124,7 +140,7 @@ def test_mask_agrees_with_sets_and_ranges_lose_nothing(content: dict[int, set[in
     assert golden.mask(run, section).tolist() == expected
     assert set(map(tuple, golden.sections().tolist())) == set(map(tuple, pairs.tolist()))
     for spans in compact.values():  # as short as can be: neighbours are joined
-        assert all(b[0] > a[1] + 1 for a, b in zip(spans, spans[1:], strict=False))
+        assert all(b[0] > a[1] + 1 for a, b in itertools.pairwise(spans))
 
 
 @pytest.mark.parametrize(

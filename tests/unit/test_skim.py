@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import uproot
-from hypothesis import HealthCheck, example, given, settings as hypothesis_settings
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from skimflow import counts
@@ -98,7 +99,7 @@ def test_sections_without_events_count_as_processed(skim: Callable, settings: Ca
     assert select(table, "lumi").to_pylist()[1]["total_n"] == 0
 
 
-def write_minimal(path: Path, settings: dict, run: list[int], section: list[int], blocks: list[int], **extra) -> None:  # noqa: ANN003
+def write_minimal(path: Path, settings: dict, run: list[int], section: list[int], blocks: list[int], **extra) -> None:
     """A NanoAOD file whose events have no leptons."""
     flags = {"mvaFall17V2Iso_WP90": bool, "tightId": bool, "charge": np.int32}
 
@@ -225,7 +226,7 @@ def test_golden_json_is_never_left_out(toy: Callable, skim: Callable, settings: 
 
 @pytest.fixture(scope="session")
 def small(toy: Callable) -> Path:
-    """LZMA, as the real files: it has a checksum. (ROOT's ZSTD has none: there only the checksum of the whole file tells.)"""
+    """LZMA, as the real files: it has a checksum, which ROOT's ZSTD has not."""
     return toy(TTBAR, 300, codec="LZMA")
 
 

@@ -53,8 +53,7 @@ rule toy_truth:
     log:
         RESULTS.log("toy_truth"),
     params:
-        samples=targets.truth_settings(TARGETS.datasets),
-        settings=targets.skim_settings(CONFIG, next(iter(TARGETS.datasets.values()))),
+        **targets.truth_settings(CONFIG, TARGETS.datasets),
         code=fingerprint("skimflow.toy.truth", f"skimflow.analyses.{CONFIG.analysis}"),
     script:
         "../../scripts/toy_truth.py"

@@ -96,7 +96,7 @@ rule report:
         RESULTS.log("report"),
     localrule: True
     params:
-        snakefile=workflow.main_snakefile,
+        snakefile=os.path.relpath(workflow.main_snakefile),
         code=fingerprint("skimflow.report"),
     script:
         "../../scripts/report.py"

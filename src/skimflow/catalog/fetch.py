@@ -1,7 +1,6 @@
 """Small files fetched once from the web, with their content checked."""
 
 import os
-from pathlib import Path
 
 import pooch
 import requests
@@ -18,14 +17,10 @@ def fetch(url: str, sha256: str, path: str | os.PathLike[str]) -> None:
     """
     with whole(path) as partial:
         try:
-            pooch.retrieve(url, known_hash=None, fname=partial.name, path=partial.parent)
+            pooch.HTTPDownloader(timeout=60)(url, str(partial), None)
         except (OSError, ValueError, requests.RequestException) as error:
-            raise InputError(
-                "unreachable", f"{url}: cannot be fetched ({error}); or put it at {path} by hand"
-            ) from error
+            advice = f"or put it at {path} by hand"
+            raise InputError("unreachable", f"{url}: cannot be fetched ({error}); {advice}") from error
         found = pooch.file_hash(str(partial))
         if found != sha256:
-            raise InputError(
-                "checksum",
-                f"{url}: has sha256 {found}, the configuration expects {sha256}: refused ({Path(path).name})",
-            )
+            raise InputError("checksum", f"{url}: refused, its sha256 is {found} where the configuration says {sha256}")

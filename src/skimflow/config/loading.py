@@ -174,14 +174,13 @@ def _short(problem: Mapping) -> bool:
 def _keys(loc: tuple, content: Any, missing: bool) -> tuple:
     """The part of a pydantic location that the user wrote (branches of unions are left out), and the missing key."""
     keys = []
-    for index, step in enumerate(loc):
-        if isinstance(content, Mapping) and step in content:
-            content = content[step]
-        elif isinstance(content, list | tuple) and isinstance(step, int) and step < len(content):
-            content = content[step]
-        elif not (missing and index == len(loc) - 1 and isinstance(step, str)):
-            continue
-        keys.append(step)
+    for step in loc:
+        below = content.get(step, _ABSENT) if isinstance(content, Mapping) else _item(content, step)
+        if below is not _ABSENT:
+            keys.append(step)
+            content = below
+    if missing and isinstance(loc[-1], str):
+        keys.append(loc[-1])
     return tuple(keys)
 
 
@@ -200,7 +199,7 @@ _ABSENT = object()
 
 
 def _item(node: Any, key: Any) -> Any:
-    inside = isinstance(node, list) and isinstance(key, int) and key < len(node)
+    inside = isinstance(node, list | tuple) and isinstance(key, int) and key < len(node)
     return node[key] if inside else _ABSENT
 
 

@@ -36,9 +36,7 @@ class CertifiedLuminosity:
             sections = json.loads(Path(path).read_text(encoding="utf-8"))
             certified = cls(sections)
         except OSError as error:
-            raise InputError(
-                "missing", f"{path}: certified luminosity cannot be read: {error.strerror}"
-            ) from error
+            raise InputError("missing", f"{path}: certified luminosity cannot be read: {error.strerror}") from error
         except (ValueError, TypeError, AttributeError) as error:
             raise InputError(
                 "corrupt", f'{path}: not a certified-luminosity file {{"run": [[first, last], ...]}}: {error}'

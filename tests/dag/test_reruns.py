@@ -1,0 +1,181 @@
+"""What reruns what (contract 6): a change reruns what depends on it, and nothing else."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.checkout import Checkout
+
+pytestmark = pytest.mark.xdist_group("dag")
+
+EFFICIENCY_PLOTS = Counter(plot_efficiency=3, plot_map=1, plot_stability=1)
+PLOTS = EFFICIENCY_PLOTS + Counter(plot_cutflow=1, plot_n_minus_one=1)
+RESULT = Counter(efficiency=1, summary=1, report=1)
+AFTER_SKIM = Counter(aggregate=1) + RESULT + PLOTS
+CONFIG = Counter(resolved_config=1)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    checkout = Checkout(tmp_path_factory.mktemp("finished"))
+    checkout.run("--cores", "2")
+    return checkout
+
+
+@pytest.fixture
+def copy(finished: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of the finished workflow, times of files kept, to change things in."""
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    checkout = object.__new__(Checkout)
+    checkout.folder = tmp_path / "copy"
+    return checkout
+
+
+def test_nothing_to_do(finished: Checkout) -> None:
+    assert finished.jobs() == Counter()
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("selection={lead_pt: 30}", Counter(skim=4, toy_truth=1) + AFTER_SKIM),
+        ("triggers={on_missing: error}", Counter(skim=4) + AFTER_SKIM),
+        ("eras={Run2016G: [278821, 280385]}", Counter(skim=3) + AFTER_SKIM),
+        ("variables={met: {report: [20, 100, 250]}}", RESULT + EFFICIENCY_PLOTS),
+        ("interval={method: wilson}", RESULT + EFFICIENCY_PLOTS),
+        ("completeness=0.5", AFTER_SKIM),
+        ("variables={met: {label: missing}}", PLOTS + Counter(report=1)),
+        ("style={colours: ['red']}", PLOTS + Counter(report=1)),
+        ("on_unreadable=record", Counter(report=1)),
+        ("title=Other", Counter(summary=1, report=1)),
+    ],
+)
+def test_a_changed_setting(setting: str, expected: Counter, finished: Checkout) -> None:
+    assert finished.jobs("--config", setting) == expected + CONFIG
+
+
+def test_changed_fine_bins_skim_again(finished: Checkout) -> None:
+    found = finished.jobs("--config", "variables={met: {fine: {bins: 25}}}")
+    assert found["skim"] == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "expected"),
+    [
+        (
+            "src/skimflow/physics/kinematics.py",
+            lambda text: text.replace("np.maximum(square, 0)", "np.abs(square)"),
+            Counter(skim=4, toy_truth=1) + AFTER_SKIM,
+        ),
+        (
+            "src/skimflow/analyses/hww_emu.py",
+            lambda text: text.replace("charge.prod(axis=1) < 0", "charge.sum(axis=1) == 0"),
+            Counter(skim=4, toy_truth=1) + AFTER_SKIM,
+        ),
+        (
+            "src/skimflow/efficiency/intervals.py",
+            lambda text: text.replace("tail = (1 - level) / 2", "tail = 0.5 * (1 - level)"),
+            RESULT + EFFICIENCY_PLOTS,
+        ),
+        (
+            "src/skimflow/plots/overview.py",
+            lambda text: text.replace('"0.8"', '"0.7"'),
+            Counter(plot_cutflow=1, plot_n_minus_one=1, report=1),
+        ),
+        ("src/skimflow/physics/kinematics.py", lambda text: "# A comment.\n" + text, Counter()),
+        (
+            "src/skimflow/skim/job.py",
+            lambda text: text.replace('"""The skim of one file.', '"""The skim of a file.'),
+            Counter(),
+        ),
+    ],
+    ids=["physics", "analysis", "intervals", "figure", "comment", "docstring"],
+)
+def test_changed_code(path: str, change: Callable[[str], str], expected: Counter, copy: Checkout) -> None:
+    copy.edit(path, change)
+    assert copy.jobs() == expected
+
+
+def test_a_file_more_skims_only_that_file(copy: Checkout) -> None:
+    copy.edit("config/datasets/small_G.yaml", lambda text: text.replace("files: 3", "files: 4"))
+    found = copy.jobs()
+    assert (found["toy_file"], found["skim"]) == (1, 4)  # the new golden JSON concerns every data file of this toy
+    copy.edit("config/datasets/small_tt.yaml", lambda text: text.replace("files: 1", "files: 2"))
+    copy.edit("config/datasets/small_G.yaml", lambda text: text.replace("files: 4", "files: 3"))
+    found = copy.jobs()
+    assert (found["toy_file"], found["skim"], found["aggregate"]) == (1, 1, 1)
+
+
+def test_a_file_less_skims_nothing(copy: Checkout) -> None:
+    found = copy.jobs("--config", "datasets=[small_G]")
+    assert found["skim"] == 0
+    assert found["aggregate"] == 1
+
+
+def test_three_lost_outputs_rerun_three_skims(copy: Checkout) -> None:
+    """As after a run in which three jobs failed: there is no aggregate either."""
+    lost = sorted((copy.folder / "results/small/skim/small_G").glob("*.counts.parquet"))
+    for path in lost[:3]:
+        path.unlink()
+    for path in (copy.folder / "results/small").iterdir():
+        if path.name not in ("skim", "truth.json", "config.json"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert copy.jobs() == Counter(skim=3) + AFTER_SKIM
+
+
+REMOTE = """\
+kind: mc
+process: TTTo2L2Nu
+files: [root://one.example//store/a.root, root://one.example//store/b.root]
+"""
+
+
+def test_another_redirector_reruns_nothing(copy: Checkout) -> None:
+    """Remote files cannot be read here: their outputs are made up and recorded with `--touch`."""
+    copy.write("config/datasets/small_tt.yaml", REMOTE)
+    pretend(copy)
+    assert copy.jobs() == Counter()
+    copy.write("config/datasets/small_tt.yaml", REMOTE.replace("one.example", "two.example:1094"))
+    assert copy.jobs() == Counter()
+    copy.write("config/datasets/small_tt.yaml", REMOTE.replace("b.root]", "b.root, root://one.example//store/c.root]"))
+    assert copy.jobs()["skim"] == 1
+    copy.write("config/datasets/small_tt.yaml", REMOTE.replace("store/b.root", "store/d.root"))
+    assert copy.jobs()["skim"] == 1
+
+
+def pretend(checkout: Checkout) -> None:
+    """Make empty outputs of the skims that a dry run names, and tell Snakemake that they are up to date."""
+    text = checkout.run("-n", "results/small/counts.parquet")
+    for line in text.splitlines():
+        if line.strip().startswith("output: ") and "small_tt" in line:
+            for path in line.split("output: ")[1].split(", "):
+                (checkout.folder / path).touch()
+    checkout.run("--touch", "--cores", "1")
+
+
+def test_the_real_measurement_is_48_skims(finished: Checkout) -> None:
+    shutil.copy(Path(__file__).parents[2] / "config/hww_emu.yaml", finished.folder / "config/real.yaml")
+    found = finished.jobs("--configfile", "config/real.yaml")
+    assert found["skim"] == 48
+    assert found["fetch_certified"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "selection={lead_ptt: 3}"], "error: --config: selection.lead_ptt: unknown key (did you mean"),
+        (["--configfile", "config/absent.yaml"], "config/absent.yaml"),
+        (
+            ["--config", "datasets=[small_H]"],
+            "error: config/config.yaml: datasets: there is no config/datasets/small_H",
+        ),
+    ],
+)
+def test_mistakes_are_told_without_a_traceback(arguments: list[str], message: str, finished: Checkout) -> None:
+    text = finished.run("-n", *arguments, check=False)
+    assert message in text
+    if "absent" not in message:
+        assert "Traceback" not in text

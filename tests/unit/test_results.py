@@ -1,0 +1,275 @@
+"""Aggregate, efficiencies, summary, figures and outputs, on a small measurement."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from skimflow.aggregate import Aggregate, Request, aggregate
+from skimflow.catalog.fetch import fetch
+from skimflow.config import Measurement
+from skimflow.counts import merge
+from skimflow.efficiency import efficiencies, interval
+from skimflow.errors import IncompleteError, InputError
+from skimflow.io.outputs import read_stamp, whole, write_table
+from skimflow.logs import reporting
+from skimflow.plots.canvas import draw
+from skimflow.plots.efficiency import efficiency_map, stability, turn_on
+from skimflow.plots.overview import cutflow, n_minus_one
+from skimflow.skim import Task, record_failure, skim_file
+from skimflow.summary import summary
+from skimflow.targets import axes, efficiency_settings, plot_settings
+from skimflow.toy import Sample, certified_sections
+
+G, H = (Sample(5, 0, primary_dataset="MuonEG", era=f"Run2016{era}") for era in "GH")
+WINDOWS = {"G": (278820, 280385), "H": (280919, 284044)}
+
+
+@pytest.fixture(scope="module")
+def skims(toy: Callable, settings: Callable, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+    """Counts files by dataset and file: two data datasets and simulation."""
+    folder = tmp_path_factory.mktemp("skims")
+    samples = {"G": [G, G._replace(index=1)], "H": [H], "tt": [Sample(5, 0, process="TTTo2L2Nu")]}
+    truths = [json.loads(toy(s).with_suffix(".truth.json").read_text()) for d in "GH" for s in samples[d]]
+    golden = folder / "certified.json"
+    golden.write_text(json.dumps(certified_sections(truths)))
+    files: dict[str, dict[str, str]] = {}
+    for dataset, members in samples.items():
+        for index, sample in enumerate(members):
+            path = folder / f"{dataset}{index}.parquet"
+            kind = "mc" if dataset == "tt" else "data"
+            changed = settings(kind, run_window=WINDOWS.get(dataset))
+            task = Task(dataset, f"f{index}", f"/{dataset}{index}.root", str(toy(sample)), str(golden), changed, {})
+            skim_file(task, path, folder / f"{dataset}{index}.events.parquet")
+            files.setdefault(dataset, {})[f"f{index}"] = str(path)
+    return files, golden
+
+
+@pytest.fixture(scope="module")
+def result(skims: tuple[dict, Path]) -> Aggregate:
+    return aggregate(Request(skims[0], 1.0, str(skims[1]), WINDOWS))
+
+
+@pytest.fixture(scope="module")
+def table(result: Aggregate, measurement: Measurement) -> pd.DataFrame:
+    return efficiencies(result.counts, efficiency_config(measurement))
+
+
+def efficiency_config(measurement: Measurement) -> dict:
+    datasets = {d: {"kind": "data", "sample": "MuonEG"} for d in "GH"} | {"tt": {"kind": "mc", "sample": "TTTo2L2Nu"}}
+    return {**efficiency_settings(measurement.config, measurement.datasets), "datasets": datasets}
+
+
+def test_completeness(result: Aggregate, skims: tuple[dict, Path]) -> None:
+    report = result.completeness
+    assert report["statement"] == "4 of 4 files"
+    for dataset, account in report["datasets"].items():
+        events = account["events"]
+        assert events["entries"] == events["read"] == events["certified"] + events["rejected"]
+        assert events["read"] == 2000 * len(skims[0][dataset])
+        assert events["certified"] >= events["selected"] > 0
+    golden = json.loads(skims[1].read_text())
+    assert result.processed_lumis == golden
+    assert report["datasets"]["G"]["luminosity_sections"]["missing"] == {}
+
+
+def test_missing_sections_are_named(skims: tuple[dict, Path]) -> None:
+    files = {"G": {"f0": skims[0]["G"]["f0"]}, "H": skims[0]["H"]}
+    report = aggregate(Request(files, 1.0, str(skims[1]), WINDOWS)).completeness["datasets"]["G"]["luminosity_sections"]
+    assert list(report["missing"]) == ["278873"]
+    assert report["processed"] < report["certified"]
+
+
+def test_cutflow_csv(result: Aggregate) -> None:
+    lines = result.cutflow.splitlines()
+    assert lines[0] == "dataset,cut,events,sumw,of_previous"
+    assert lines[1] == "G,read,4000,,"
+    assert [line.split(",")[1] for line in lines if line.startswith("tt,")][:3] == [
+        "read",
+        "certified",
+        "two_tight_leptons",
+    ]
+
+
+@pytest.fixture
+def with_failure(skims: tuple[dict, Path], settings: Callable, tmp_path: Path) -> dict:
+    path = tmp_path / "bad.parquet"
+    task = Task("G", "f2", "/G2.root", "G2.root", None, settings("data"), {})
+    record_failure(task, InputError("corrupt", "G2.root: is truncated"), path, tmp_path / "bad.events.parquet")
+    return {**skims[0], "G": {**skims[0]["G"], "f2": str(path)}}
+
+
+def test_too_few_files_is_refused(with_failure: dict, skims: tuple[dict, Path]) -> None:
+    with pytest.raises(IncompleteError) as caught:
+        aggregate(Request(with_failure, 0.9, str(skims[1]), WINDOWS))
+    text = str(caught.value)
+    assert "only 4 of 5 files were processed" in text
+    assert "G: G2.root: is truncated" in text
+
+
+def test_enough_files_go_on_and_say_so(with_failure: dict, skims: tuple[dict, Path], result: Aggregate) -> None:
+    found = aggregate(Request(with_failure, 0.8, str(skims[1]), WINDOWS))
+    assert found.completeness["statement"] == "4 of 5 files"
+    failed = {"dataset": "G", "file": "f2", "lfn": "/G2.root", "reason": "corrupt", "message": "G2.root: is truncated"}
+    assert found.completeness["files"]["failed"] == [failed]
+    assert found.counts.equals(result.counts)
+
+
+def test_a_file_counted_twice_is_noticed(skims: tuple[dict, Path], tmp_path: Path) -> None:
+    path = tmp_path / "twice.parquet"
+    once = pq.read_table(skims[0]["H"]["f0"])
+    write_table(merge([once, once]), path, read_stamp(skims[0]["H"]["f0"]))
+    with pytest.raises(InputError, match=r"dataset H: the accounting contradicts itself \(broken: entries = read"):
+        aggregate(Request({"H": {"f0": str(path)}}, 1.0, str(skims[1]), {"H": WINDOWS["H"]}))
+
+
+def test_efficiencies_are_the_counts_of_the_events(table: pd.DataFrame, skims: tuple[dict, Path]) -> None:
+    """Every number again, from the event files with pandas."""
+    folder = skims[1].parent
+    events = pd.concat([pd.read_parquet(folder / f"{name}.events.parquet") for name in ("G0", "G1", "H0")])
+    rows = table[(table["sample"] == "MuonEG") & (table["dataset"] == "all") & (table["trigger"] == "any")]
+    total = rows[rows["variable"] == "all"].iloc[0]
+    assert (total["total_n"], total["passed_n"]) == (len(events), events["HLT_any"].sum())
+    expected = interval(total["passed_n"], total["total_n"], "clopper_pearson", 0.6827)
+    assert (total["efficiency"], total["low"], total["high"]) == tuple(expected)
+    for row in rows[rows["variable"] == "met"].itertuples():
+        inside = events[(events["met"] >= row.x_low) & (events["met"] < row.x_high)]
+        assert (row.total_n, row.passed_n) == (len(inside), inside["HLT_any"].sum())
+    for row in rows[rows["variable"] == "electron_pt:muon_pt"].itertuples():
+        x = (events["electron_pt"] >= row.x_low) & (events["electron_pt"] < row.x_high)
+        inside = events[x & (events["muon_pt"] >= row.y_low) & (events["muon_pt"] < row.y_high)]
+        assert (row.total_n, row.passed_n) == (len(inside), inside["HLT_any"].sum())
+    for row in rows[rows["variable"] == "run"].itertuples():
+        assert row.total_n == (events["run"] == row.x_low).sum()
+
+
+def test_simulation_is_weighted(table: pd.DataFrame, skims: tuple[dict, Path]) -> None:
+    events = pd.read_parquet(skims[1].parent / "tt0.events.parquet")
+    row = table[(table["kind"] == "mc") & (table["variable"] == "all") & (table["trigger"] == "any")].iloc[0]
+    expected = events.loc[events["HLT_any"], "weight"].sum() / events["weight"].sum()
+    assert row["efficiency"] == pytest.approx(expected, rel=1e-12)
+    assert row["efficiency"] != row["passed_n"] / row["total_n"]
+
+
+def test_samples_datasets_and_meaning(table: pd.DataFrame) -> None:
+    groups = table[["sample", "dataset"]].drop_duplicates().values.tolist()
+    assert groups == [["MuonEG", "all"], ["MuonEG", "G"], ["MuonEG", "H"], ["TTTo2L2Nu", "all"]]
+    meanings = dict(table[["sample", "meaning"]].drop_duplicates().values.tolist())
+    assert meanings["MuonEG"].startswith("P(trigger | offline selection hww_emu AND some MuonEG path fired): biased")
+    assert meanings["TTTo2L2Nu"] == "P(trigger | offline selection hww_emu), simulated TTTo2L2Nu"
+
+
+def test_no_data_is_no_number(table: pd.DataFrame) -> None:
+    empty = table[table["total_n"] == 0]
+    assert len(empty) > 0
+    assert empty["efficiency"].isna().all()
+    assert (empty["low"] == 0).all()
+    assert (empty["high"] == 1).all()
+
+
+def test_absent_path(result: Aggregate, measurement: Measurement) -> None:
+    """A path that no file has: every selected event is counted as absent, and there is no efficiency."""
+    names = pa.array(["HLT_Gone" if n.startswith("HLT_Mu12") else n for n in result.counts["name"].to_pylist()])
+    renamed = result.counts.set_column(result.counts.column_names.index("name"), "name", names)
+    config = {**efficiency_config(measurement), "paths": ["HLT_Absent"]}
+    table = efficiencies(renamed, config)
+    assert table.loc[table["trigger"] == "HLT_Absent", "efficiency"].isna().all()
+
+
+def test_summary_with_and_without_truth(table: pd.DataFrame, result: Aggregate) -> None:
+    plain = summary(table, result.completeness, None, "Title")
+    assert "4 of 4 files processed" in plain
+    assert "truth" not in plain
+    names = [*table["trigger"].unique()]
+    sums = {"selected": 1000, "in_dataset": 800}
+    sums |= {"fired": dict.fromkeys(names, 700), "fired_in_dataset": dict.fromkeys(names, 690)}
+    text = summary(table, result.completeness, {"MuonEG": sums}, "Title")
+    assert "0.8625   0.7000" in text
+    assert "only triggered events" in text
+
+
+def test_figures_are_the_same_bytes_and_carry_provenance(
+    table: pd.DataFrame, result: Aggregate, measurement: Measurement, tmp_path: Path
+) -> None:
+    settings = plot_settings(measurement.config)
+    flow = pd.read_csv(pd.io.common.StringIO(result.cutflow))
+    figures = {
+        "turn_on": lambda f: turn_on(f, table, "met", settings),
+        "stability": lambda f: stability(f, table, settings),
+        "map": lambda f: efficiency_map(f, table, "electron_pt", "muon_pt", settings),
+        "cutflow": lambda f: cutflow(f, flow, settings),
+        "n_minus_one": lambda f: n_minus_one(f, result.counts, axes(measurement.config), settings),
+    }
+    for name, paint in figures.items():
+        files = [[tmp_path / f"{name}{i}.{ending}" for ending in ("png", "pdf")] for i in (0, 1)]
+        for pair in files:
+            draw(paint, pair, settings, {"completeness": "4 of 4 files", "code": "abc123"})
+        for one, other in zip(*files, strict=True):
+            assert one.read_bytes() == other.read_bytes(), name
+            assert b"abc123" in one.read_bytes()
+
+
+@pytest.mark.parametrize("rows", ["no rows", "no events"])
+def test_figures_without_data(rows: str, table: pd.DataFrame, measurement: Measurement, tmp_path: Path) -> None:
+    settings = plot_settings(measurement.config)
+    empty = table.iloc[:0] if rows == "no rows" else table.assign(total_n=0, total_sumw=0.0, efficiency=np.nan)
+    for paint in (
+        lambda f: turn_on(f, empty, "met", settings),
+        lambda f: stability(f, empty, settings),
+        lambda f: efficiency_map(f, empty, "electron_pt", "muon_pt", settings),
+    ):
+        draw(paint, [tmp_path / "x.png"], settings, {})
+        assert (tmp_path / "x.png").stat().st_size > 1000
+
+
+def test_outputs_appear_whole(tmp_path: Path) -> None:
+    target = tmp_path / "x.txt"
+    with pytest.raises(ZeroDivisionError), whole(target) as partial:
+        partial.write_text(f"half {1 / 0}")
+    assert list(tmp_path.iterdir()) == []
+    with whole(target) as partial:
+        partial.write_text("all")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
+
+
+def test_job_errors(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    log = tmp_path / "logs/x.log"
+    with pytest.raises(SystemExit, match=r"^error: x\.root: is truncated$"), reporting(log):
+        raise InputError("corrupt", "x.root: is truncated")
+    assert "ERROR x.root: is truncated" in log.read_text()
+    with (
+        pytest.raises(SystemExit, match=r"ZeroDivisionError.*a defect of skimflow; the traceback is in"),
+        reporting(log),
+    ):
+        1 / 0  # noqa: B018
+    assert "Traceback" in log.read_text()
+
+
+def test_fetch_checks_the_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server on this machine; the file is refused when its content is another one."""
+    import functools
+    import hashlib
+    import http.server
+    import threading
+
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served/golden.txt").write_text('{"1": [[1, 2]]}')
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "served")
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/golden.txt"
+        right = hashlib.sha256(b'{"1": [[1, 2]]}').hexdigest()
+        fetch(url, right, tmp_path / "inputs/golden.txt")
+        assert (tmp_path / "inputs/golden.txt").read_text() == '{"1": [[1, 2]]}'
+        with pytest.raises(InputError, match=f"refused, its sha256 is {right} where the configuration says 00"):
+            fetch(url, "0" * 64, tmp_path / "inputs/other.txt")
+        with pytest.raises(InputError, match="cannot be fetched"):
+            fetch(url + "x", right, tmp_path / "inputs/other.txt")
+        server.shutdown()
+    assert [path.name for path in (tmp_path / "inputs").iterdir()] == ["golden.txt"]

@@ -1,0 +1,94 @@
+"""The whole workflow: its results, what it says when a file is bad, and that killing it changes nothing."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from skimflow.io.outputs import read_stamp
+from tests.checkout import Checkout
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    checkout = Checkout(tmp_path_factory.mktemp("undisturbed"))
+    checkout.run("--cores", "2")
+    return checkout
+
+
+@pytest.mark.xdist_group("end-to-end")
+def test_results(undisturbed: Checkout) -> None:
+    root = undisturbed.folder / "results/small"
+    table = pd.read_parquet(root / "efficiency.parquet")
+    totals = table[(table["variable"] == "all") & (table["trigger"] == "any")].set_index("sample")
+    assert totals.loc["TTTo2L2Nu", "total_n"] > 30
+    assert json.loads((root / "completeness.json").read_text())["statement"] == "4 of 4 files"
+    text = (root / "summary.txt").read_text()
+    assert "truth  unbiased" in text
+    page = (root / "report.html").read_text(encoding="utf-8")
+    for shown in ("summary.txt", "met.png", "n_minus_one.png", "efficiency.csv"):
+        assert shown in page
+    names = {path.name for path in root.rglob("*") if path.is_file()}
+    assert not [name for name in names if "partial" in name]
+    for figure in ("met", "electron_pt-muon_pt", "cutflow", "n_minus_one", "stability"):
+        assert {f"{figure}.png", f"{figure}.pdf"} <= names
+    for path in [*root.rglob("*.parquet")]:
+        assert {"versions", "settings", "code"} <= set(read_stamp(path)), path
+
+
+@pytest.mark.xdist_group("end-to-end")
+def test_another_order_of_jobs_gives_the_same_bytes(undisturbed: Checkout, tmp_path: Path) -> None:
+    other = Checkout(tmp_path)
+    other.run("--cores", "1")
+    assert other.final_files() == undisturbed.final_files()
+
+
+@pytest.mark.xdist_group("end-to-end")
+def test_killed_again_and_again_gives_the_same_bytes(undisturbed: Checkout, tmp_path: Path) -> None:
+    """SIGKILL to Snakemake and all its jobs, while jobs of every kind run; then the same command again."""
+    other = Checkout(tmp_path)
+    killed = 0
+    for marks in (1, 3, 6, 4, 3, 5, 9, 7):
+        killed += other.kill_after(marks)
+        other.run("--unlock")
+    assert killed >= 6
+    other.run("--cores", "2")
+    assert other.final_files() == undisturbed.final_files()
+    assert not list(other.folder.rglob("results/small/**/*.parquet.*"))
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Checkout:
+    """One of the toy's files is cut short after it was made."""
+    checkout = Checkout(tmp_path)
+    checkout.run("--cores", "2", "--until", "toy_file", "toy_certified")
+    path = checkout.folder / "results/toy/small_tt/small_tt_0000.root"
+    times = path.stat()
+    path.write_bytes(path.read_bytes()[:20_000])
+    import os
+
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    return checkout
+
+
+@pytest.mark.xdist_group("failures")
+def test_a_bad_file_fails_its_job_only_and_says_why(damaged: Checkout) -> None:
+    text = damaged.run("--cores", "2", check=False)
+    assert "error: results/toy/small_tt/small_tt_0000.root: is truncated" in text
+    assert "Traceback" not in text
+    assert len(list(damaged.folder.glob("results/small/skim/*/*.counts.parquet"))) == 3
+    assert not (damaged.folder / "results/small/counts.parquet").exists()
+    # Mended, only that file is skimmed.
+    (damaged.folder / "results/toy/small_tt/small_tt_0000.root").unlink()
+    found = damaged.jobs()
+    assert (found["toy_file"], found["skim"]) == (1, 1)
+
+
+@pytest.mark.xdist_group("failures")
+def test_a_bad_file_can_be_recorded(damaged: Checkout) -> None:
+    text = damaged.run("--cores", "2", "--config", "on_unreadable=record", check=False)
+    assert "error: only 3 of 4 files were processed" in text
+    assert "small_tt: results/toy/small_tt/small_tt_0000.root: is truncated" in text
+    damaged.run("--cores", "2", "--config", "on_unreadable=record", "completeness=0.7")
+    assert "3 of 4 files processed" in (damaged.folder / "results/small/summary.txt").read_text()
