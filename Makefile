@@ -4,14 +4,19 @@ CORES ?= all
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
 
-.PHONY: demo test schema lint clean
+.PHONY: demo test bench schema lint clean
 
 demo: .venv/run.stamp  ## run the workflow end to end on the embedded toy data
 	$(BIN)/snakemake --cores $(CORES)
 	@cat results/demo/summary.txt
+	@echo
+	@echo "figures: results/demo/plots/   report: results/demo/report.html"
 
 test: .venv/dev.stamp  ## pass the tests
 	$(BIN)/python -m pytest $(PYTEST)
+
+bench: .venv/run.stamp  ## time and memory of a skim (BENCH=--quick for a short look)
+	$(BIN)/python benchmarks/skim.py $(BENCH)
 
 schema: .venv/run.stamp  ## write config/**/schema.json and config/README.md from the models
 	$(BIN)/python -m skimflow.config

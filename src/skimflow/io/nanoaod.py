@@ -15,7 +15,7 @@ from skimflow.errors import InputError
 Columns = dict[str, np.ndarray]
 
 # Entries read at a time: large enough to hide the cost of each call, small enough that memory stays flat.
-_STEP = 100_000
+_STEP = 50_000
 
 
 class NanoAOD:
@@ -31,7 +31,8 @@ class NanoAOD:
     def __init__(self, location: str):
         self.location = location
         with _explained(location, "opening"):
-            self._file = uproot.open(location)
+            # No caches: every basket is read once, and memory stays flat.
+            self._file = uproot.open(location, array_cache=None, object_cache=None)
             classes = self._file.classnames(cycle=False, recursive=False)
             expected = self._file.file.fEND
         _check_size(location, expected)

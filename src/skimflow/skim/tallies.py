@@ -13,7 +13,7 @@ from skimflow.physics.triggers import Decision
 
 Array = np.ndarray
 ALL = "all"
-_PENDING = 2000
+_PENDING = 250
 
 
 class Tallies:
