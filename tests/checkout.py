@@ -90,7 +90,7 @@ class Checkout:
         return counts
 
     def kill_after(self, marks: int, *arguments: str) -> bool:
-        """SIGKILL Snakemake and its jobs when it has told of so many started or finished jobs; whether it came to that."""
+        """SIGKILL Snakemake and its jobs when it has told of so many jobs; whether it came to that."""
         process = subprocess.Popen(
             self.command("--cores", "2", *arguments),
             cwd=self.folder,

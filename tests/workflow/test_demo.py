@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 
 @pytest.mark.xdist_group("end-to-end")
-def test_readme_shows_what_the_demo_prints(tmp_path) -> None:  # noqa: ANN001
+def test_readme_shows_what_the_demo_prints(tmp_path) -> None:
     checkout = Checkout(tmp_path)
     shutil.copytree(ROOT / "config", tmp_path / "config", dirs_exist_ok=True)
     checkout.run("--cores", "2", "results/demo/summary.txt")

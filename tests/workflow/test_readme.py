@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 
 @pytest.mark.xdist_group("failures")
-def test_own_files(tmp_path) -> None:  # noqa: ANN001
+def test_own_files(tmp_path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     checkout = Checkout(tmp_path)
     for block in re.findall(r"^```yaml\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
