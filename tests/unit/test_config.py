@@ -134,7 +134,7 @@ def test_missing_file(tmp_path: Path) -> None:
     [
         ("kind: data\nfiles: [a.root]\n", "data needs primary_dataset"),
         ("kind: mc\nfiles: [a.root]\n", "mc needs process"),
-        ("kind: mc\nprocess: tt\n", "give either files or toy"),
+        ("kind: mc\nprocess: tt\n", "give one of files, lists, recid, rucio, das, toy"),
         ("kind: mc\nprocess: tt\nfiles: ['root:/x/y.root']\n", "a URL needs two slashes"),
         ("kind: mc\nproces: tt\nfiles: [a.root]\n", "proces: unknown key (did you mean process?)"),
     ],
