@@ -30,8 +30,8 @@ except SkimflowError as error:
     sys.exit(f"error: {error}")
 
 CONFIG, RESULTS = TARGETS.config, TARGETS.results
-# Jobs read settings that change no result (what to do with unreadable files) from here; it is not tracked.
-config.update(CONFIG.model_dump(mode="json"))
+# Jobs read settings that change no result (servers, what to do with unreadable files) from here; it is not tracked.
+config.update(CONFIG.model_dump(mode="json"), reach=TARGETS.site.model_dump(mode="json"))
 
 
 wildcard_constraints:
@@ -45,22 +45,28 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     aggregate,
+    check_inputs,
     efficiency,
     fetch_certified,
+    lock,
     resolved_config,
     summary,
     toy_certified,
+
+
+include: "workflow/rules/common.smk"
 
 
 rule all:
     """Everything: counts, efficiencies, figures, the summary and the report."""
     default_target: True
     input:
+        locked,
         RESULTS.summary,
         RESULTS.report,
 
 
-include: "workflow/rules/common.smk"
+include: "workflow/rules/catalog.smk"
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/skim.smk"
 include: "workflow/rules/measurement.smk"

@@ -7,4 +7,4 @@ compile() {
         --no-emit-find-links --no-annotate --custom-compile-command envs/lock.sh "$@"
 }
 compile pyproject.toml envs/build.in -o envs/requirements.txt
-compile pyproject.toml envs/build.in --group dev -c envs/requirements.txt -o envs/dev.txt
+compile pyproject.toml envs/build.in --extra remote --group dev -c envs/requirements.txt -o envs/dev.txt

@@ -9,9 +9,9 @@ from skimflow.provenance import stamp
 
 with reporting(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
-    files: dict[str, dict[str, str]] = {}
-    for path in map(Path, snakemake.input.counts):
-        files.setdefault(path.parent.name, {})[path.name.removesuffix(".counts.parquet")] = str(path)
+    files: dict[str, list[str]] = {}
+    for path in snakemake.input.counts:
+        files.setdefault(Path(path).parent.name, []).append(path)
     certified = snakemake.input.certified[0] if snakemake.input.certified else None
     result = aggregate(Request(files, params.completeness, certified, params.windows))
     provenance = stamp(dict(params.windows), params.code, completeness=result.completeness["statement"])

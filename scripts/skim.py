@@ -1,24 +1,23 @@
 """Rule `skim`."""
 
-from skimflow.errors import InputError
+from skimflow.io.outputs import write_text
+from skimflow.io.remote import Site
 from skimflow.logs import reporting
 from skimflow.provenance import stamp
-from skimflow.skim import Task, record_failure, skim_file
+from skimflow.skim import Task, skim_files
 
 with reporting(snakemake.log[0]):
-    params, wildcards = snakemake.params, snakemake.wildcards
-    task = Task(
-        dataset=wildcards.dataset,
-        file=wildcards.file,
-        lfn=params.lfn,
-        location=snakemake.resources.location,
-        certified=snakemake.input.certified[0] if snakemake.input.certified else None,
-        settings=params.settings,
-        stamp=stamp(params.settings, params.code, dataset=wildcards.dataset, file=wildcards.file),
-    )
-    try:
-        skim_file(task, snakemake.output.counts, snakemake.output.events)
-    except InputError as error:
-        if snakemake.config["on_unreadable"] == "fail":
-            raise
-        record_failure(task, error, snakemake.output.counts, snakemake.output.events)
+    params, wildcards, output = snakemake.params, snakemake.wildcards, snakemake.output
+    certified = snakemake.input.certified[0] if snakemake.input.certified else None
+    provenance = stamp(params.settings, params.code, dataset=wildcards.dataset, job=wildcards.file)
+    locations = snakemake.resources.location.split()
+    tasks = [
+        Task(
+            wildcards.dataset, file["id"], file["lfn"], location, certified, params.settings, provenance, file["locked"]
+        )
+        for file, location in zip(params.files, locations, strict=True)
+    ]
+    record = snakemake.config["on_unreadable"] == "record"
+    complete = skim_files(tasks, Site.of(snakemake.config["reach"]), record, output.counts, output.events)
+    if not complete:
+        write_text(str(params.failures + 1), params.failed)

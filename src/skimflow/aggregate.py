@@ -3,7 +3,7 @@
 import csv
 import io
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,12 +23,12 @@ Window = tuple[int, int] | None
 class Request(NamedTuple):
     """What to aggregate.
 
-    `files`: path of the counts by dataset and file id. `required`: least fraction of files that must have been
+    `files`: paths of the counts by dataset. `required`: least fraction of files that must have been
     processed. `certified`: path of the golden JSON, if there is data. `windows`: run window of each data dataset;
     datasets not listed are simulation.
     """
 
-    files: Mapping[str, Mapping[str, str]]
+    files: Mapping[str, Sequence[str]]
     required: float
     certified: str | None
     windows: Mapping[str, Window]
@@ -50,32 +50,37 @@ def aggregate(request: Request) -> Aggregate:
         IncompleteError: fewer files were processed than required; the message names those that failed.
         InputError: the accounting contradicts itself.
     """
-    stamps = {d: {f: read_stamp(path) for f, path in files.items()} for d, files in request.files.items()}
-    failed = [_failure(d, f, s) for d in stamps for f, s in stamps[d].items() if s["status"] != "ok"]
-    expected = sum(map(len, stamps.values()))
+    inputs = {
+        d: [facts for path in files for facts in read_stamp(path)["inputs"]] for d, files in request.files.items()
+    }
+    failed = [{"dataset": d, **facts} for d in inputs for facts in inputs[d] if facts["status"] != "ok"]
+    expected = sum(map(len, inputs.values()))
     _enough(failed, expected, request.required)
 
-    merged = counts.merge(counts.read([path for files in request.files.values() for path in files.values()]))
+    merged = counts.merge(counts.read([path for files in request.files.values() for path in files]))
     golden = CertifiedLuminosity.read(request.certified) if request.certified else None
     completeness = {
-        "statement": statement(expected - len(failed), expected),
+        "statement": statement([facts for d in inputs for facts in inputs[d]]),
         "required": request.required,
         "files": {"expected": expected, "processed": expected - len(failed), "failed": failed},
-        "datasets": {d: _account(merged, d, stamps[d], golden, request.windows) for d in stamps},
+        "datasets": {d: _account(merged, d, inputs[d], golden, request.windows) for d in inputs},
     }
     sections = [counts.lumi_sections(merged, dataset) for dataset in request.windows]
     processed = ranges(np.concatenate([np.empty((0, 2), np.int64), *sections]))
-    return Aggregate(merged, completeness, processed, _cutflow_csv(merged, list(stamps)))
+    return Aggregate(merged, completeness, processed, _cutflow_csv(merged, list(inputs)))
 
 
-def statement(processed: int, expected: int) -> str:
-    """What every result and figure says about completeness."""
-    return f"{processed} of {expected} files"
+def statement(inputs: Sequence[Mapping[str, Any]]) -> str:
+    """What every result and figure says about completeness: "46 of 48 files, 97.1 % of events".
 
-
-def _failure(dataset: str, file: str, stamp: Mapping[str, Any]) -> dict[str, str]:
-    why = {"reason": stamp["reason"], "message": stamp["message"]}
-    return {"dataset": dataset, "file": file, "lfn": stamp["input"]["lfn"], **why}
+    The share of events is known when the failed files are in a data lock.
+    """
+    good = [facts for facts in inputs if facts["status"] == "ok"]
+    text = f"{len(good)} of {len(inputs)} files"
+    entries = [facts["entries"] for facts in inputs]
+    if len(good) == len(inputs) or None in entries or not sum(entries):
+        return text
+    return f"{text}, {100 * sum(facts['entries'] for facts in good) / sum(entries):.1f} % of events"
 
 
 def _enough(failed: list[dict[str, str]], expected: int, required: float) -> None:
@@ -85,7 +90,7 @@ def _enough(failed: list[dict[str, str]], expected: int, required: float) -> Non
     lines = [f"  {f['dataset']}: {f['message']}" for f in failed[:_SHOWN]]
     more = [f"  and {len(failed) - _SHOWN} more"] if len(failed) > _SHOWN else []
     head = (
-        f"only {statement(processed, expected)} were processed, and `completeness: {required:.4g}` asks for more; "
+        f"only {processed} of {expected} files were processed, and `completeness: {required:.4g}` asks for more; "
         "mend these files, or lower completeness:"
     )
     raise IncompleteError("\n".join([head, *lines, *more]))
@@ -94,16 +99,16 @@ def _enough(failed: list[dict[str, str]], expected: int, required: float) -> Non
 def _account(
     merged: pa.Table,
     dataset: str,
-    stamps: Mapping[str, Mapping[str, Any]],
+    inputs: Sequence[Mapping[str, Any]],
     golden: CertifiedLuminosity | None,
     windows: Mapping[str, Window],
 ) -> dict[str, Any]:
     """Files, events and luminosity sections of a dataset; contract 3 is checked here."""
-    good = [stamp for stamp in stamps.values() if stamp["status"] == "ok"]
+    good = [facts for facts in inputs if facts["status"] == "ok"]
     files = select(merged, "file", [dataset])
     flow = [number for _, number, _ in counts.cutflow(merged, [dataset])] or [0]
     events = {
-        "entries": sum(stamp["input"]["entries"] for stamp in good),
+        "entries": sum(facts["entries"] for facts in good),
         "read": _sum(files, "passed_n"),
         "certified": flow[0],
         "rejected": _sum(select(merged, "cutflow", [dataset], name="certified"), "total_n") - flow[0],
@@ -114,7 +119,7 @@ def _account(
         "read = certified + rejected": events["read"] == events["certified"] + events["rejected"],
         "the cutflow falls": all(a >= b for a, b in itertools.pairwise(flow)),
     }
-    account: dict[str, Any] = {"files": {"expected": len(stamps), "processed": len(good)}, "events": events}
+    account: dict[str, Any] = {"files": {"expected": len(inputs), "processed": len(good)}, "events": events}
     if dataset in windows:
         inside = _sum(select(merged, "lumi", [dataset], name="certified"), "total_n")
         conserved["sections hold the certified events"] = inside == events["certified"]

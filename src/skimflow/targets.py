@@ -5,18 +5,22 @@ import itertools
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from skimflow import paths
+from skimflow import lock, paths
+from skimflow.catalog.lists import read_lists
 from skimflow.config import Config, Dataset, Measurement
 from skimflow.errors import ConfigError
 
 
 class InputFile(NamedTuple):
-    """One NanoAOD file of a dataset."""
+    """One NanoAOD file of a dataset; `uuid` and `entries` are known when it is locked. `job` reads it."""
 
     dataset: str
     id: str
     lfn: str
     location: str
+    job: str
+    uuid: str | None = None
+    entries: int | None = None
 
     @property
     def local(self) -> list[str]:
@@ -28,16 +32,39 @@ class Targets:
     """The files of one measurement, resolved from its configuration."""
 
     def __init__(self, measurement: Measurement):
-        self.config, self.datasets = measurement
+        self.config, self.datasets, self.site = measurement
         self.results = paths.Results(self.config.name)
-        self.files = {
-            (file.dataset, file.id): file
-            for name, dataset in self.datasets.items()
-            for file in resolve(name, dataset, self.config.max_files)
+        self.unlocked: list[str] = []
+        self.jobs: dict[tuple[str, str], list[InputFile]] = {}
+        self._failures = {
+            (marker.parent.name, marker.name): int(marker.read_text(encoding="utf-8") or 1)
+            for marker in map(Path, glob.glob(self.results.failed.format(dataset="*", file="*")))
         }
+        for name, dataset in self.datasets.items():
+            files = resolve(name, dataset, self.config.max_files)
+            if files is None:
+                self.unlocked.append(name)
+            for file in files or []:
+                self.jobs.setdefault((name, file.job), []).append(file)
 
     def skims(self, pattern: str) -> list[str]:
-        return [pattern.format(dataset=file.dataset, file=file.id) for file in self.files.values()]
+        return [pattern.format(dataset=dataset, file=job) for dataset, job in self.jobs]
+
+    def failures(self, dataset: str, job: str) -> int:
+        """How often the job recorded a failure so far.
+
+        A param of the skim: a job that recorded one has outputs, and is tried again because this number has grown; once
+        it succeeds the number stays, and so do its outputs.
+        """
+        return self._failures.get((dataset, job), 0)
+
+    def need_locks(self) -> None:
+        """Raises ConfigError while a dataset has no lock that needs one."""
+        if self.unlocked:
+            raise ConfigError(
+                f"{', '.join(self.unlocked)}: not locked yet, so the files are not known; "
+                f"run once, with the same configuration: snakemake lock --cores 4"
+            )
 
     def certified(self, dataset: str | None = None) -> list[str]:
         """Path of the certified-luminosity file; empty for simulation."""
@@ -50,7 +77,7 @@ class Targets:
     def toy_files(self, kind: str | None = None) -> list[InputFile]:
         """The files that the toy generator makes, of all datasets or of those of a kind."""
         toys = {name for name, d in self.datasets.items() if d.toy and kind in (None, d.kind)}
-        return [file for file in self.files.values() if file.dataset in toys]
+        return [file for files in self.jobs.values() for file in files if file.dataset in toys]
 
     def figures(self) -> list[str]:
         """Every figure of the measurement."""
@@ -63,6 +90,13 @@ class Targets:
 def overview(config: Config) -> list[str]:
     """Figures that exist once."""
     return [paths.CUTFLOW, paths.N_MINUS_ONE, *([paths.STABILITY] if config.stability else [])]
+
+
+def job_files(files: list[InputFile]) -> list[dict[str, Any]]:
+    """What a skim depends on of its files: which they are, and what the lock says of them, but not where they are."""
+    return [
+        {"id": f.id, "lfn": f.lfn, "locked": {"uuid": f.uuid, "entries": f.entries} if f.uuid else None} for f in files
+    ]
 
 
 def skim_settings(config: Config, dataset: Dataset) -> dict[str, Any]:
@@ -147,28 +181,62 @@ def _sample(dataset: Dataset, index: int) -> dict[str, Any]:
     return {"seed": dataset.toy.seed, "index": index, **what}
 
 
-def resolve(name: str, dataset: Dataset, max_files: int | None = None) -> list[InputFile]:
-    """The files of a dataset, in the order of their LFN.
+def resolve(name: str, dataset: Dataset, max_files: int | None = None) -> list[InputFile] | None:
+    """The files of a dataset, in the order of their LFN: those of its lock, or of its list while it has no lock.
+
+    None if the dataset comes from a catalogue and was not locked yet.
 
     Raises:
-        ConfigError: a glob matches nothing, a path leaves no file, or one file is named twice.
+        ConfigError: a glob matches nothing, a path leaves no file, one file is named twice, or the list and the lock
+            differ.
     """
-    locations = _toy_files(name, dataset) if dataset.toy else [p for f in dataset.files for p in _expand(name, f)]
-    files = sorted(
-        (InputFile(name, paths.file_id(paths.lfn(at)), paths.lfn(at), at) for at in locations), key=lambda f: f.lfn
-    )
+    locked = None if dataset.toy else lock.read(lock.path_of(name))
+    if dataset.recid or dataset.rucio or dataset.das:
+        files = None if locked is None else _locked(name, locked)
+    else:
+        files = _listed(name, dataset)
+        if locked is not None:
+            _same_files(name, files, locked)
+            files = _locked(name, locked)
+        elif dataset.files_per_job > 1:
+            raise ConfigError(
+                f"dataset {name}: files_per_job needs a lock, so that jobs keep their files: snakemake lock"
+            )
+    return None if files is None else files[: dataset.max_files or max_files]
+
+
+def _listed(name: str, dataset: Dataset) -> list[InputFile]:
+    if dataset.toy:
+        locations = [paths.TOY_FILE.format(dataset=name, file=f"{name}_{i:04d}") for i in range(dataset.toy.files)]
+    elif dataset.lists:
+        locations = [file.location for file in read_lists(dataset.lists)]
+    else:
+        locations = [path for entry in dataset.files for path in expand(name, entry)]
+    files = []
+    for location in locations:
+        lfn = paths.lfn(location)
+        files.append(InputFile(name, paths.file_id(lfn), lfn, location, paths.file_id(lfn)))
+    files.sort(key=lambda file: file.lfn)
     for one, other in itertools.pairwise(files):
-        if one.id == other.id:
+        if one.lfn == other.lfn:
             raise ConfigError(f"dataset {name}: files: {one.lfn} is listed twice")
-    return files[:max_files]
+    return files
 
 
-def _toy_files(name: str, dataset: Dataset) -> list[str]:
-    count = dataset.toy.files if dataset.toy else 0
-    return [paths.TOY_FILE.format(dataset=name, file=f"{name}_{i:04d}") for i in range(count)]
+def _locked(name: str, locked: lock.Lock) -> list[InputFile]:
+    return [InputFile(name, r.file, r.lfn, r.location, r.job, r.uuid, r.entries) for r in locked.rows]
 
 
-def _expand(name: str, entry: str) -> list[str]:
+def _same_files(name: str, files: list[InputFile], locked: lock.Lock) -> None:
+    listed, known = {file.lfn for file in files}, {row.lfn for row in locked.rows}
+    for lfns, what in ((listed - known, "not in the lock"), (known - listed, "locked, but not in the list")):
+        if lfns:
+            more = f" and {len(lfns) - 1} more" if len(lfns) > 1 else ""
+            raise ConfigError(f"dataset {name}: {min(lfns)}{more}: {what} {lock.path_of(name)}; run snakemake lock")
+
+
+def expand(name: str, entry: str) -> list[str]:
+    """The paths that an entry of `files` stands for."""
     if paths.is_remote(entry) or not glob.has_magic(entry):
         return [entry]
     found = sorted(glob.glob(entry, recursive=True))

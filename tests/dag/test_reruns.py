@@ -50,6 +50,7 @@ def test_nothing_to_do(finished: Checkout) -> None:
         ("variables={met: {label: missing}}", PLOTS + Counter(report=1)),
         ("style={colours: ['red']}", PLOTS + Counter(report=1)),
         ("on_unreadable=record", Counter(report=1)),
+        ("site=far", Counter(report=1)),
         ("title=Other", Counter(summary=1, report=1)),
     ],
 )

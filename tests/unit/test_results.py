@@ -38,7 +38,7 @@ def skims(toy: Callable, settings: Callable, tmp_path_factory: pytest.TempPathFa
     truths = [json.loads(toy(s).with_suffix(".truth.json").read_text()) for d in "GH" for s in samples[d]]
     golden = folder / "certified.json"
     golden.write_text(json.dumps(certified_sections(truths)))
-    files: dict[str, dict[str, str]] = {}
+    files: dict[str, list[str]] = {}
     for dataset, members in samples.items():
         for index, sample in enumerate(members):
             path = folder / f"{dataset}{index}.parquet"
@@ -46,7 +46,7 @@ def skims(toy: Callable, settings: Callable, tmp_path_factory: pytest.TempPathFa
             changed = settings(kind, run_window=WINDOWS.get(dataset))
             task = Task(dataset, f"f{index}", f"/{dataset}{index}.root", str(toy(sample)), str(golden), changed, {})
             skim_file(task, path, folder / f"{dataset}{index}.events.parquet")
-            files.setdefault(dataset, {})[f"f{index}"] = str(path)
+            files.setdefault(dataset, []).append(str(path))
     return files, golden
 
 
@@ -79,7 +79,7 @@ def test_completeness(result: Aggregate, skims: tuple[dict, Path]) -> None:
 
 
 def test_missing_sections_are_named(skims: tuple[dict, Path]) -> None:
-    files = {"G": {"f0": skims[0]["G"]["f0"]}, "H": skims[0]["H"]}
+    files = {"G": skims[0]["G"][:1], "H": skims[0]["H"]}
     report = aggregate(Request(files, 1.0, str(skims[1]), WINDOWS)).completeness["datasets"]["G"]["luminosity_sections"]
     assert list(report["missing"]) == ["278873"]
     assert report["processed"] < report["certified"]
@@ -99,9 +99,9 @@ def test_cutflow_csv(result: Aggregate) -> None:
 @pytest.fixture
 def with_failure(skims: tuple[dict, Path], settings: Callable, tmp_path: Path) -> dict:
     path = tmp_path / "bad.parquet"
-    task = Task("G", "f2", "/G2.root", "G2.root", None, settings("data"), {})
+    task = Task("G", "f2", "/G2.root", "G2.root", None, settings("data"), {}, {"uuid": "x", "entries": 2000})
     record_failure(task, InputError("corrupt", "G2.root: is truncated"), path, tmp_path / "bad.events.parquet")
-    return {**skims[0], "G": {**skims[0]["G"], "f2": str(path)}}
+    return {**skims[0], "G": [*skims[0]["G"], str(path)]}
 
 
 def test_too_few_files_is_refused(with_failure: dict, skims: tuple[dict, Path]) -> None:
@@ -114,18 +114,20 @@ def test_too_few_files_is_refused(with_failure: dict, skims: tuple[dict, Path]) 
 
 def test_enough_files_go_on_and_say_so(with_failure: dict, skims: tuple[dict, Path], result: Aggregate) -> None:
     found = aggregate(Request(with_failure, 0.8, str(skims[1]), WINDOWS))
-    assert found.completeness["statement"] == "4 of 5 files"
-    failed = {"dataset": "G", "file": "f2", "lfn": "/G2.root", "reason": "corrupt", "message": "G2.root: is truncated"}
-    assert found.completeness["files"]["failed"] == [failed]
+    assert found.completeness["statement"] == "4 of 5 files, 80.0 % of events"
+    failed = found.completeness["files"]["failed"]
+    assert [(f["dataset"], f["file"], f["lfn"], f["reason"], f["message"]) for f in failed] == [
+        ("G", "f2", "/G2.root", "corrupt", "G2.root: is truncated")
+    ]
     assert found.counts.equals(result.counts)
 
 
 def test_a_file_counted_twice_is_noticed(skims: tuple[dict, Path], tmp_path: Path) -> None:
     path = tmp_path / "twice.parquet"
-    once = pq.read_table(skims[0]["H"]["f0"])
-    write_table(merge([once, once]), path, read_stamp(skims[0]["H"]["f0"]))
+    once = pq.read_table(skims[0]["H"][0])
+    write_table(merge([once, once]), path, read_stamp(skims[0]["H"][0]))
     with pytest.raises(InputError, match=r"dataset H: the accounting contradicts itself \(broken: entries = read"):
-        aggregate(Request({"H": {"f0": str(path)}}, 1.0, str(skims[1]), {"H": WINDOWS["H"]}))
+        aggregate(Request({"H": [str(path)]}, 1.0, str(skims[1]), {"H": WINDOWS["H"]}))
 
 
 def test_efficiencies_are_the_counts_of_the_events(table: pd.DataFrame, skims: tuple[dict, Path]) -> None:

@@ -158,9 +158,10 @@ def test_stamp_says_what_was_read(toy: Callable, settings: Callable, tmp_path: P
     skim_file(Task("ds", "x", "/x.root", str(toy(TTBAR)), None, settings("mc"), {"code": "abc"}), *outputs)
     for path in outputs:
         found = read_stamp(path)
-        assert found["input"]["entries"] == 2000
-        assert found["input"]["uuid"] == str(uproot.open(toy(TTBAR)).file.uuid)
-        assert (found["status"], found["code"]) == ("ok", "abc")
+        (facts,) = found["inputs"]
+        assert facts["entries"] == 2000
+        assert facts["uuid"] == str(uproot.open(toy(TTBAR)).file.uuid)
+        assert (facts["status"], found["code"]) == ("ok", "abc")
 
 
 # What can be wrong with a file.
@@ -272,7 +273,7 @@ def test_recorded_failure_counts_nothing(settings: Callable, tmp_path: Path) -> 
     task = Task("ds", "x", "/x.root", "x.root", None, settings("mc"), {"code": "abc"})
     record_failure(task, InputError("corrupt", "x.root: is truncated"), *outputs)
     assert pq.read_table(outputs[0]).num_rows == 0
-    found = read_stamp(outputs[0])
+    (found,) = read_stamp(outputs[0])["inputs"]
     assert (found["status"], found["reason"], found["message"]) == ("failed", "corrupt", "x.root: is truncated")
 
 

@@ -1,6 +1,7 @@
 """The whole workflow: its results, what it says when a file is bad, and that killing it changes nothing."""
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -65,9 +66,8 @@ def damaged(tmp_path: Path) -> Checkout:
     checkout.run("--cores", "2", "--until", "toy_file", "toy_certified")
     path = checkout.folder / "results/toy/small_tt/small_tt_0000.root"
     times = path.stat()
+    path.with_suffix(".intact").write_bytes(path.read_bytes())
     path.write_bytes(path.read_bytes()[:20_000])
-    import os
-
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     return checkout
 
@@ -90,5 +90,16 @@ def test_a_bad_file_can_be_recorded(damaged: Checkout) -> None:
     text = damaged.run("--cores", "2", "--config", "on_unreadable=record", check=False)
     assert "error: only 3 of 4 files were processed" in text
     assert "small_tt: results/toy/small_tt/small_tt_0000.root: is truncated" in text
-    damaged.run("--cores", "2", "--config", "on_unreadable=record", "completeness=0.7")
+    settings = ("--config", "on_unreadable=record", "completeness=0.7")
+    damaged.run("--cores", "2", *settings)
     assert "3 of 4 files processed" in (damaged.folder / "results/small/summary.txt").read_text()
+    # Each run tries the recorded file again, and no other, until it can be read.
+    for _ in range(2):
+        assert damaged.jobs(*settings)["skim"] == 1
+    damaged.run("--cores", "2", *settings)
+    assert damaged.jobs(*settings)["skim"] == 1
+    path = damaged.folder / "results/toy/small_tt/small_tt_0000.root"
+    path.write_bytes(path.with_suffix(".intact").read_bytes())
+    damaged.run("--cores", "2", *settings)
+    assert "4 of 4 files processed" in (damaged.folder / "results/small/summary.txt").read_text()
+    assert damaged.jobs(*settings) == {}

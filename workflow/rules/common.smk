@@ -10,3 +10,12 @@ def figure(folder, name, caption, **labels):
         ),
         "pdf": pdf,
     }
+
+
+def locked(wildcards):
+    """No input, but the end of the run while a dataset that needs a lock has none."""
+    try:
+        TARGETS.need_locks()
+    except SkimflowError as error:
+        sys.exit(f"error: {error}")
+    return []

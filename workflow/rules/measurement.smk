@@ -16,6 +16,7 @@ rule resolved_config:
 rule aggregate:
     """Add the counts of all files, check that none is lost or doubled, refuse to go on with too few."""
     input:
+        locked,
         counts=TARGETS.skims(RESULTS.skim_counts),
         certified=TARGETS.certified(),
     output:

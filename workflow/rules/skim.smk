@@ -2,9 +2,9 @@
 
 
 rule skim:
-    """Read one NanoAOD file: count in fine bins, keep the selected events."""
+    """Read one NanoAOD file (or a few small ones): count in fine bins, keep the selected events."""
     input:
-        file=lambda wc: TARGETS.files[wc.dataset, wc.file].local,
+        file=lambda wc: [p for f in TARGETS.jobs[wc.dataset, wc.file] for p in f.local],
         certified=lambda wc: TARGETS.certified(wc.dataset),
     output:
         counts=RESULTS.skim_counts,
@@ -14,11 +14,13 @@ rule skim:
     benchmark:
         RESULTS.benchmark("skim", "{dataset}", "{file}")
     resources:
-        # Where the file is reached. Resources are not tracked: another redirector reruns nothing.
-        location=lambda wc: TARGETS.files[wc.dataset, wc.file].location,
+        # Where the files are reached. Resources are not tracked: another server reruns nothing.
+        location=lambda wc: " ".join(f.location for f in TARGETS.jobs[wc.dataset, wc.file]),
     params:
-        lfn=lambda wc: TARGETS.files[wc.dataset, wc.file].lfn,
+        files=lambda wc: targets.job_files(TARGETS.jobs[wc.dataset, wc.file]),
         settings=lambda wc: targets.skim_settings(CONFIG, TARGETS.datasets[wc.dataset]),
+        failures=lambda wc: TARGETS.failures(wc.dataset, wc.file),
+        failed=RESULTS.failed,
         code=fingerprint("skimflow.skim.job", f"skimflow.analyses.{CONFIG.analysis}"),
     script:
         "../../scripts/skim.py"

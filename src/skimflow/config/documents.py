@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from skimflow.config.models import Config, Dataset
+from skimflow.config.models import Config, Dataset, Site
 
 _INTRODUCTION = """# Configuration
 
@@ -25,13 +25,20 @@ cuts, `fine` bins, triggers and eras skim again; `report` bins and `interval` re
 `style` redraws plots.
 """
 
+_CHAPTERS = (
+    ("Measurement: `config/<name>.yaml`", Config),
+    ("Dataset: `config/datasets/<name>.yaml`", Dataset),
+    ("Site: `config/sites/<name>.yaml`", Site),
+)
+
 
 def documents() -> dict[str, str]:
     """Path (from the top of the repository) and text of each generated file."""
     return {
         "config/schema.json": _schema(Config, extends=True),
         "config/datasets/schema.json": _schema(Dataset),
-        "config/README.md": "\n".join([_INTRODUCTION, *_chapter("Measurement", Config), *_chapter("Dataset", Dataset)]),
+        "config/sites/schema.json": _schema(Site),
+        "config/README.md": "\n".join([_INTRODUCTION, *(line for model in _CHAPTERS for line in _chapter(*model))]),
     }
 
 
@@ -48,8 +55,7 @@ def _schema(model: type[BaseModel], extends: bool = False) -> str:
 
 
 def _chapter(title: str, model: type[BaseModel]) -> Iterator[str]:
-    folder = "`config/datasets/<name>.yaml`" if model is Dataset else "`config/<name>.yaml`"
-    yield f"\n## {title}: {folder}\n\n{model.__doc__}\n"
+    yield f"\n## {title}\n\n{model.__doc__}\n"
     yield "| key | type | default | meaning |\n|---|---|---|---|"
     yield from _rows(model.model_json_schema(), "")
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from skimflow.config.models import Config, Dataset
+from skimflow.config.models import Config, Dataset, Site
 from skimflow.errors import ConfigError
 
 DATASETS = Path("config/datasets")
+SITES = Path("config/sites")
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -20,6 +21,7 @@ class Measurement(NamedTuple):
 
     config: Config
     datasets: dict[str, Dataset]
+    site: Site
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -95,7 +97,7 @@ def load(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Measuremen
         content = merge(sources[0][1], content)
         folder = base.parent
     config = validate(Config, content, sources)
-    return Measurement(config, _datasets(config, sources))
+    return Measurement(config, _datasets(config, sources), _site(config, sources))
 
 
 def validate(model: type[M], content: Mapping[str, Any], sources: list[tuple[str, dict]]) -> M:
@@ -116,6 +118,18 @@ def _shown(path: str | Path) -> Path:
         return path.resolve().relative_to(Path.cwd())
     except ValueError:
         return path
+
+
+def _site(config: Config, sources: list[tuple[str, dict]]) -> Site:
+    if config.site is None:
+        return Site()
+    path = SITES / f"{config.site}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem for p in SITES.glob("*.yaml"))
+        where = _origin(("site",), sources) or "--config"
+        raise ConfigError(f"{where}: site: there is no {path}{_guess(config.site, known)}")
+    content = read_yaml(path)
+    return validate(Site, content, [(str(path), content)])
 
 
 def _datasets(config: Config, sources: list[tuple[str, dict]]) -> dict[str, Dataset]:

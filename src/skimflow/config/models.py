@@ -181,6 +181,7 @@ class Config(Model):
     on_unreadable: Literal["fail", "record"] = Field(
         "fail", description="A file that cannot be read: its job fails, or the reason is recorded and the rest goes on."
     )
+    checksums: bool = Field(False, description="Let `snakemake check_inputs` read whole files and compare checksums.")
     completeness: float = Field(
         1.0, gt=0, le=1, description="Least fraction of files that must have been processed for a result."
     )

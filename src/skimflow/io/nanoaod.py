@@ -2,7 +2,7 @@
 
 import contextlib
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 import uproot
 
 from skimflow.errors import InputError
+from skimflow.io import remote
+from skimflow.paths import is_remote
 
 Columns = dict[str, np.ndarray]
 
@@ -23,19 +25,20 @@ class NanoAOD:
 
     Args:
         location: local path or URL.
+        timeout: seconds without an answer from a server that are an error.
 
     Raises:
         InputError: the file is missing, not ROOT, damaged, or has no `Events`.
     """
 
-    def __init__(self, location: str):
+    def __init__(self, location: str, timeout: float = 60):
         self.location = location
         with _explained(location, "opening"):
             # No caches: every basket is read once, and memory stays flat.
-            self._file = uproot.open(location, array_cache=None, object_cache=None)
+            self._file = uproot.open(location, array_cache=None, object_cache=None, **_options(location, timeout))
             classes = self._file.classnames(cycle=False, recursive=False)
-            expected = self._file.file.fEND
-        _check_size(location, expected)
+            size, expected = self._file.file.source.num_bytes, self._file.file.fEND
+        _check_size(location, size, expected)
         if "Events" not in classes:
             held = ", ".join(sorted(classes)) or "nothing"
             raise InputError("no_events_tree", f"{location}: no Events tree, so this is not NanoAOD (it holds {held})")
@@ -107,6 +110,13 @@ class NanoAOD:
                     "corrupt", f"{self.location}: {name} has {len(values)} values where {expected} belong: damaged file"
                 )
 
+    def runs(self) -> list[int]:
+        """Run numbers of the `Runs` tree, or of the events without one; sorted."""
+        with _explained(self.location, "reading the runs of"):
+            tree = "Runs" if "Runs" in self._file.keys(cycle=False, recursive=False) else "Events"
+            found = np.unique(np.asarray(self._file[tree]["run"].array(library="np"), np.int64))
+        return found.tolist()
+
     def lumi_sections(self) -> np.ndarray:
         """Luminosity sections that the `LuminosityBlocks` tree lists, shape (n, 2): run, section. Empty without it."""
         with _explained(self.location, "reading LuminosityBlocks of"):
@@ -116,11 +126,9 @@ class NanoAOD:
         return np.stack([blocks["run"].astype(np.int64), blocks["luminosityBlock"].astype(np.int64)], axis=1)
 
 
-def _check_size(location: str, expected: int) -> None:
-    """A local file shorter than its header says is refused, even if what is missing would not be read."""
-    path = Path(location)
-    if path.is_file() and path.stat().st_size < expected:
-        found = path.stat().st_size
+def _check_size(location: str, found: int, expected: int) -> None:
+    """A file shorter than its header says is refused, even if what is missing would not be read."""
+    if found < expected:
         raise InputError("corrupt", f"{location}: is truncated: {found} bytes, its header says {expected}")
 
 
@@ -140,17 +148,24 @@ def _explained(location: str, doing: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError("missing", f"{location}: no such file") from error
     except PermissionError as error:
-        raise InputError("permission", f"{location}: you may not read this file") from error
+        raise InputError("authentication", f"{location}: you may not read this file") from error
     except Exception as error:
         reason, advice = _diagnose(location, error)
-        detail = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        detail = remote.describe(error)
         raise InputError(reason, f"{location}: {advice} while {doing} it ({detail})") from error
 
 
+def _options(location: str, timeout: float) -> dict[str, Any]:
+    return {"timeout": timeout} if is_remote(location) else {}
+
+
 def _diagnose(location: str, error: Exception) -> tuple[str, str]:
+    if is_remote(location) and not isinstance(error, ImportError):
+        why = remote.reason(error)
+        return why, f"{remote.ADVICE[why]}:"
     path = Path(location)
     if isinstance(error, ImportError):
-        return "no_client", "needs a package that is not installed,"
+        return "no_client", "needs packages that are not installed (pip install 'skimflow[remote]'): noticed"
     if path.is_dir():
         return "not_root", "is a folder, not a ROOT file: noticed"
     if path.is_file():
@@ -162,8 +177,3 @@ def _diagnose(location: str, error: Exception) -> tuple[str, str]:
             return "not_root", "is not a ROOT file: noticed"
         return "corrupt", "is truncated or damaged: failed"
     return "unreadable", "failed"
-
-
-def facts(file: NanoAOD, lfn: str) -> Mapping[str, Any]:
-    """What identifies the input in provenance records."""
-    return {"lfn": lfn, "uuid": file.uuid, "entries": file.entries}

@@ -30,7 +30,8 @@ class Task(NamedTuple):
     """What to skim.
 
     `certified` is the path of the golden JSON (None for simulation), `settings` are those of
-    `targets.skim_settings`, `stamp` is the provenance that both outputs carry.
+    `targets.skim_settings`, `stamp` is the provenance that both outputs carry. `locked` holds the `uuid` and `entries`
+    that the data lock knows, if there is one; `timeout` is that of the site, in seconds.
     """
 
     dataset: str
@@ -40,6 +41,8 @@ class Task(NamedTuple):
     certified: str | None
     settings: Mapping[str, Any]
     stamp: Mapping[str, Any]
+    locked: Mapping[str, Any] | None = None
+    timeout: float = 60
 
 
 def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
@@ -54,8 +57,10 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
     settings = task.settings
     tallies = Tallies(task.dataset, settings["axes"], settings["maps"])
     sections = Sections(task.certified if settings["kind"] == "data" else None, settings["run_window"])
-    with NanoAOD(task.location) as file, whole(events) as partial:
-        stamp = {**task.stamp, "status": "ok", "input": {"lfn": task.lfn, "uuid": file.uuid, "entries": file.entries}}
+    with NanoAOD(task.location, task.timeout) as file, whole(events) as partial:
+        _as_locked(task, file)
+        facts = {"file": task.file, "lfn": task.lfn, "status": "ok", "uuid": file.uuid, "entries": file.entries}
+        stamp = {**task.stamp, "inputs": [facts]}
         menu = [path for path in settings["triggers"]["any_of"] if path in file.branches]
         read = 0
         with contextlib.closing(EventWriter(partial, stamp)) as writer:
@@ -74,9 +79,23 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
 def record_failure(task: Task, error: InputError, counts: str | Path, events: str | Path) -> None:
     """Write outputs that count nothing and say why (`on_unreadable: record`)."""
     failure = {"status": "failed", "reason": error.reason, "message": str(error)}
-    stamp = {**task.stamp, **failure, "input": {"lfn": task.lfn, "uuid": None, "entries": None}}
+    entries = (task.locked or {}).get("entries")
+    facts = {"file": task.file, "lfn": task.lfn, **failure, "uuid": None, "entries": entries}
+    stamp = {**task.stamp, "inputs": [facts]}
     write_table(pa.table({name: pa.array([], kind) for name, kind in _EVENT_ID.items()}), events, stamp)
     write_table(merge([]), counts, stamp)
+
+
+def _as_locked(task: Task, file: NanoAOD) -> None:
+    """Raises InputError, naming both versions, if this is not the file that was locked."""
+    for name, found in (("uuid", file.uuid), ("entries", file.entries)):
+        locked = (task.locked or {}).get(name)
+        if locked is not None and locked != found:
+            raise InputError(
+                "changed",
+                f"{task.location}: changed since it was locked: {name} is {found}, config/locks says {locked}; "
+                f"if the new version is right, delete its line in the lock of {task.dataset} and run snakemake lock",
+            )
 
 
 class _Chosen(NamedTuple):

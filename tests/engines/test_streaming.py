@@ -1,0 +1,225 @@
+"""Skims over a real XRootD server and over HTTP, while things go wrong: right once, or an error with its reason."""
+
+import functools
+import http.server
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skimflow.errors import InputError
+from skimflow.io import nanoaod
+from skimflow.io.remote import Site, prepare
+from skimflow.skim import Task, skim_files
+from skimflow.toy import Sample
+from tests.engines.xrootd import Server, available, serving
+
+pytestmark = [
+    pytest.mark.xdist_group("xrootd"),
+    pytest.mark.skipif(not available(), reason="no xrootd server here (Debian: xrootd-server)"),
+]
+pytest.importorskip("fsspec_xrootd", reason="the XRootD client is not installed (extra: remote)")
+
+QUICK = Site(attempts=2, pause=0, timeout=3, deadline=30)
+prepare(QUICK)  # before the client is imported
+TTBAR = Sample(11, 0, process="TTTo2L2Nu")
+
+
+@pytest.fixture(scope="module")
+def served(toy: Callable) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sf-") as folder:
+        path = Path(folder) / "store"
+        path.mkdir()
+        (path / "a.root").write_bytes(toy(TTBAR, 4000).read_bytes())
+        content = toy(TTBAR, 4000).read_bytes()
+        (path / "cut.root").write_bytes(content[: len(content) // 2])
+        yield Path(folder)
+
+
+@pytest.fixture
+def run() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sf-") as folder:  # short: sockets have short names
+        yield Path(folder)
+
+
+@pytest.fixture
+def server(served: Path, run: Path) -> Iterator[Server]:
+    with serving(served, run) as running:
+        yield running
+
+
+@pytest.fixture
+def job(settings: Callable, tmp_path: Path) -> Callable[..., list[bytes]]:
+    """`job(location, site)`: the bytes of the two outputs of a skim."""
+
+    def make(location: str | Path, site: Site = QUICK) -> list[bytes]:
+        outputs = [tmp_path / "x.counts.parquet", tmp_path / "x.events.parquet"]
+        task = Task("ds", "x", "/store/a.root", str(location), None, settings("mc"), {})
+        assert skim_files([task], site, False, *outputs)
+        return [path.read_bytes() for path in outputs]
+
+    return make
+
+
+@pytest.fixture
+def right(job: Callable, served: Path) -> list[bytes]:
+    return job(served / "store/a.root")
+
+
+def disturb(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) -> None:
+    """Call `action` once, when a quarter of a file was read; small pieces make the client ask again after it."""
+    original, calls = nanoaod.NanoAOD.chunks, []
+
+    def chunks(self: nanoaod.NanoAOD, branches: list[str]) -> Iterator[Any]:
+        for count, columns in enumerate(original(self, branches)):
+            if count == 1 and not calls:
+                calls.append(1)
+                action()
+            yield columns
+
+    monkeypatch.setattr(nanoaod, "_STEP", 1000)
+    monkeypatch.setattr(nanoaod.NanoAOD, "chunks", chunks)
+
+
+def test_the_same_bytes_as_locally(server: Server, job: Callable, right: list[bytes]) -> None:
+    assert job(f"{server.url}/store/a.root") == right
+    assert job("root://nowhere.invalid//store/a.root", QUICK._replace(redirectors=[server.url])) == right
+
+
+def test_staged_copies_are_read_and_removed(server: Server, job: Callable, right: list[bytes], run: Path) -> None:
+    (run / "scratch").mkdir()
+    site = QUICK._replace(stage=True, scratch=str(run / "scratch"))
+    assert job(f"{server.url}/store/a.root", site) == right
+    assert list((run / "scratch").iterdir()) == []
+    with pytest.raises(InputError, match="cannot be copied") as caught:
+        job(f"{server.url}/store/absent.root", site)
+    assert caught.value.reason == "missing"
+
+
+def test_second_server_has_the_file(server: Server, job: Callable, right: list[bytes], run: Path) -> None:
+    (run / "empty").mkdir()
+    with serving(run / "empty", run / "second") as without:
+        site = QUICK._replace(redirectors=[without.url, server.url])
+        assert job("root://listed.invalid//store/a.root", site) == right
+
+
+def test_mirror_folder_before_the_server(server: Server, job: Callable, right: list[bytes], served: Path) -> None:
+    site = QUICK._replace(redirectors=[f"file://{served}/nothing", f"file://{served}", server.url])
+    assert job("root://listed.invalid//store/a.root", site) == right
+
+
+def test_missing_fails_at_once(server: Server, job: Callable) -> None:
+    slept: list[float] = []
+    with pytest.raises(InputError, match="the server has no such file") as caught:
+        job(f"{server.url}/store/absent.root", QUICK._replace(attempts=5, pause=1000))
+    assert caught.value.reason == "missing"
+    assert not slept
+
+
+def test_nobody_listens(server: Server, job: Callable) -> None:
+    server.kill()
+    with pytest.raises(InputError, match=r"\[2 attempts: \w+, \w+\]$") as caught:
+        job(f"{server.url}/store/a.root")
+    assert caught.value.reason in ("unreachable", "timeout")
+
+
+def test_killed_in_the_middle_and_restarted(
+    server: Server, job: Callable, right: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt has counted events when the server goes; they must not be counted again."""
+    expected = pieces(job, server, monkeypatch)
+
+    def restart() -> None:
+        server.kill()
+        server.start()
+
+    disturb(monkeypatch, restart)
+    assert job(f"{server.url}/store/a.root", QUICK._replace(attempts=4)) == expected
+
+
+def test_killed_in_the_middle_for_good(
+    server: Server, job: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    disturb(monkeypatch, server.kill)
+    with pytest.raises(InputError) as caught:
+        job(f"{server.url}/store/a.root")
+    assert caught.value.reason in ("unreachable", "timeout")
+    assert "2 attempts" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hanging_server_ends_at_the_timeout(server: Server, job: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    disturb(monkeypatch, lambda: server.signal(signal.SIGSTOP))
+    with pytest.raises(InputError) as caught:
+        job(f"{server.url}/store/a.root", QUICK._replace(attempts=1))
+    assert caught.value.reason == "timeout"
+
+
+def test_hanging_server_that_wakes_up(
+    server: Server, job: Callable, right: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = pieces(job, server, monkeypatch)
+    disturb(monkeypatch, lambda: server.signal(signal.SIGSTOP))
+    original = nanoaod.NanoAOD.__init__
+
+    def wake(self: nanoaod.NanoAOD, *arguments: Any) -> None:
+        server.signal(signal.SIGCONT)
+        original(self, *arguments)
+
+    monkeypatch.setattr(nanoaod.NanoAOD, "__init__", wake)
+    assert job(f"{server.url}/store/a.root", QUICK._replace(attempts=3)) == expected
+
+
+def test_truncated_on_the_server(server: Server, job: Callable, right: list[bytes], served: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        job(f"{server.url}/store/cut.root")
+    assert caught.value.reason == "corrupt"
+    assert f"{server.url}/store/cut.root: is truncated" in str(caught.value)
+
+
+def pieces(job: Callable, server: Server, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The outputs when the file is read in the small pieces that `disturb` makes."""
+    with monkeypatch.context() as context:
+        context.setattr(nanoaod, "_STEP", 1000)
+        return job(f"{server.url}/store/a.root")
+
+
+def test_https_and_http(served: Path, job: Callable, right: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The standard library's server knows no ranges; this one does, as every data server must."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Ranges, directory=str(served))) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{web.server_port}"
+        assert job(f"{url}/store/a.root") == right
+        with pytest.raises(InputError) as caught:
+            job(f"{url}/store/absent.root")
+        assert caught.value.reason == "missing"
+        web.shutdown()
+
+
+class Ranges(http.server.SimpleHTTPRequestHandler):
+    """Serves byte ranges."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            return self.send_error(404)
+        content, span = path.read_bytes(), self.headers.get("Range")
+        first, last = 0, len(content) - 1
+        if span:
+            start, end = span.removeprefix("bytes=").split("-")
+            first, last = int(start), min(int(end or last), last)
+        self.send_response(206 if span else 200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        self.send_header("Content-Length", str(last - first + 1))
+        self.end_headers()
+        self.wfile.write(content[first : last + 1])
