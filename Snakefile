@@ -45,6 +45,7 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     aggregate,
+    duplicates,
     check_inputs,
     efficiency,
     fetch_certified,

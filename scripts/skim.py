@@ -8,16 +8,14 @@ from skimflow.skim import Task, skim_files
 
 with reporting(snakemake.log[0]):
     params, wildcards, output = snakemake.params, snakemake.wildcards, snakemake.output
-    certified = snakemake.input.certified[0] if snakemake.input.certified else None
-    provenance = stamp(params.settings, params.code, dataset=wildcards.dataset, job=wildcards.file)
-    locations = snakemake.resources.location.split()
+    settings = params.task["settings"]
+    certified = next(iter(snakemake.input.get("certified", [])), None)
+    provenance = stamp(settings, params.code, dataset=wildcards.dataset, job=wildcards.file)
     tasks = [
-        Task(
-            wildcards.dataset, file["id"], file["lfn"], location, certified, params.settings, provenance, file["locked"]
-        )
-        for file, location in zip(params.files, locations, strict=True)
+        Task(wildcards.dataset, file["id"], file["lfn"], location, certified, settings, provenance, file["locked"])
+        for file, location in zip(params.task["files"], snakemake.resources.location.split(), strict=True)
     ]
     record = snakemake.config["on_unreadable"] == "record"
     complete = skim_files(tasks, Site.of(snakemake.config["reach"]), record, output.counts, output.events)
     if not complete:
-        write_text(str(params.failures + 1), params.failed)
+        write_text(str(params.task["failures"] + 1), params.failed)

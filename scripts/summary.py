@@ -12,5 +12,6 @@ from skimflow.summary import summary
 with reporting(snakemake.log[0]):
     table = pd.read_parquet(snakemake.input.efficiency)
     completeness = json.loads(Path(snakemake.input.completeness).read_text(encoding="utf-8"))
+    duplicates = json.loads(Path(snakemake.input.duplicates).read_text(encoding="utf-8"))
     truth = json.loads(Path(snakemake.input.truth[0]).read_text(encoding="utf-8")) if snakemake.input.truth else None
-    write_text(summary(table, completeness, truth, snakemake.params.title), snakemake.output[0])
+    write_text(summary(table, completeness, duplicates, truth, snakemake.params.title), snakemake.output[0])

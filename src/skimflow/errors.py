@@ -9,6 +9,10 @@ class ConfigError(SkimflowError):
     """The configuration cannot be used."""
 
 
+class NotLockedError(ConfigError):
+    """A dataset needs a data lock, or a new one, before its files are known."""
+
+
 class InputError(SkimflowError):
     """An input file cannot be read, or is not what it should be.
 

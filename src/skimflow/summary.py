@@ -9,21 +9,37 @@ _ALL = "all"
 _ANY = "any"
 
 
-def summary(table: pd.DataFrame, completeness: Mapping[str, Any], truth: Mapping[str, Any] | None, title: str) -> str:
+def summary(
+    table: pd.DataFrame,
+    completeness: Mapping[str, Any],
+    duplicates: Mapping[str, Any],
+    truth: Mapping[str, Any] | None,
+    title: str,
+) -> str:
     """Text for a terminal.
 
     Args:
         table: of `efficiency.efficiencies`.
         completeness: of `aggregate.aggregate`.
+        duplicates: of `duplicates.find_duplicates`, and `inputs` of `duplicates.duplicate_inputs`.
         truth: by sample, sums of `toy.truth`; None for real data.
     """
     totals = table[(table["variable"] == _ALL) & (table["dataset"] == _ALL)]
-    lines = [title, "=" * len(title), f"{completeness['statement']} processed"]
+    lines = [title, "=" * len(title), f"{completeness['statement']} processed", *_warnings(completeness, duplicates)]
     for sample, rows in totals.groupby("sample", sort=False):
         lines += ["", f"{sample}: {rows['meaning'].iloc[0]}", *_sample(rows, (truth or {}).get(str(sample)))]
     if truth and any(t["in_dataset"] < t["selected"] for t in truth.values()):
         lines += ["", _BIAS]
     return "\n".join(lines) + "\n"
+
+
+def _warnings(completeness: Mapping[str, Any], duplicates: Mapping[str, Any]) -> list[str]:
+    failed = [f"not processed: {failure['message']}" for failure in completeness["files"]["failed"]]
+    twice = [f"counted twice: {line}" for line in duplicates["inputs"]]
+    events = [f"counted twice: {duplicates['duplicates']} events (see duplicates.json)"] * bool(
+        duplicates["duplicates"]
+    )
+    return [f"warning: {line}" for line in (*failed, *twice, *events)]
 
 
 _BIAS = (

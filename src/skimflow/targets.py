@@ -1,14 +1,14 @@
 """Which files a measurement reads, and which it makes: the lists behind the rules."""
 
 import glob
-import itertools
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from skimflow import lock, paths
-from skimflow.catalog.lists import read_lists
-from skimflow.config import Config, Dataset, Measurement
-from skimflow.errors import ConfigError
+from skimflow.catalog import discover
+from skimflow.catalog.base import CatalogFile
+from skimflow.config import Config, Dataset, Measurement, Site
+from skimflow.errors import ConfigError, InputError, NotLockedError
 
 
 class InputFile(NamedTuple):
@@ -40,31 +40,37 @@ class Targets:
             (marker.parent.name, marker.name): int(marker.read_text(encoding="utf-8") or 1)
             for marker in map(Path, glob.glob(self.results.failed.format(dataset="*", file="*")))
         }
+        self._settings = {name: skim_settings(self.config, dataset) for name, dataset in self.datasets.items()}
         for name, dataset in self.datasets.items():
-            files = resolve(name, dataset, self.config.max_files)
-            if files is None:
-                self.unlocked.append(name)
-            for file in files or []:
+            try:
+                files = resolve(name, dataset, self.config.max_files)
+            except NotLockedError as error:  # not yet fatal: this may be the run that makes the lock
+                self.unlocked.append(str(error))
+                continue
+            for file in files:
                 self.jobs.setdefault((name, file.job), []).append(file)
 
     def skims(self, pattern: str) -> list[str]:
         return [pattern.format(dataset=dataset, file=job) for dataset, job in self.jobs]
 
-    def failures(self, dataset: str, job: str) -> int:
-        """How often the job recorded a failure so far.
+    def task(self, dataset: str, job: str) -> dict[str, Any]:
+        """Everything that a skim depends on: its files (not where they are), its settings, and past failures.
 
-        A param of the skim: a job that recorded one has outputs, and is tried again because this number has grown; once
-        it succeeds the number stays, and so do its outputs.
+        `failures` counts how often the job recorded one. A job that did has outputs, and is tried again because this
+        number has grown; once it succeeds the number stays, and so do its outputs.
         """
-        return self._failures.get((dataset, job), 0)
+        files = [
+            {"id": f.id, "lfn": f.lfn, "locked": {"uuid": f.uuid, "entries": f.entries} if f.uuid else None}
+            for f in self.jobs[dataset, job]
+        ]
+        failures = self._failures.get((dataset, job), 0)
+        return {"files": files, "settings": self._settings[dataset], "failures": failures}
 
     def need_locks(self) -> None:
-        """Raises ConfigError while a dataset has no lock that needs one."""
+        """Raises ConfigError while a dataset needs a lock that it has not."""
         if self.unlocked:
-            raise ConfigError(
-                f"{', '.join(self.unlocked)}: not locked yet, so the files are not known; "
-                f"run once, with the same configuration: snakemake lock --cores 4"
-            )
+            advice = "run once, with the same configuration: snakemake lock --cores 4"
+            raise ConfigError("\nerror: ".join([*self.unlocked, advice]))
 
     def certified(self, dataset: str | None = None) -> list[str]:
         """Path of the certified-luminosity file; empty for simulation."""
@@ -90,13 +96,6 @@ class Targets:
 def overview(config: Config) -> list[str]:
     """Figures that exist once."""
     return [paths.CUTFLOW, paths.N_MINUS_ONE, *([paths.STABILITY] if config.stability else [])]
-
-
-def job_files(files: list[InputFile]) -> list[dict[str, Any]]:
-    """What a skim depends on of its files: which they are, and what the lock says of them, but not where they are."""
-    return [
-        {"id": f.id, "lfn": f.lfn, "locked": {"uuid": f.uuid, "entries": f.entries} if f.uuid else None} for f in files
-    ]
 
 
 def skim_settings(config: Config, dataset: Dataset) -> dict[str, Any]:
@@ -181,50 +180,42 @@ def _sample(dataset: Dataset, index: int) -> dict[str, Any]:
     return {"seed": dataset.toy.seed, "index": index, **what}
 
 
-def resolve(name: str, dataset: Dataset, max_files: int | None = None) -> list[InputFile] | None:
+def resolve(name: str, dataset: Dataset, max_files: int | None = None) -> list[InputFile]:
     """The files of a dataset, in the order of their LFN: those of its lock, or of its list while it has no lock.
 
-    None if the dataset comes from a catalogue and was not locked yet.
-
     Raises:
-        ConfigError: a glob matches nothing, a path leaves no file, one file is named twice, or the list and the lock
-            differ.
+        NotLockedError: the dataset comes from a catalogue and was not locked yet, its list and its lock differ, or it
+            asks for several files a job without a lock.
+        ConfigError: a glob matches nothing, or one file is named twice.
     """
     locked = None if dataset.toy else lock.read(lock.path_of(name))
     if dataset.recid or dataset.rucio or dataset.das:
-        files = None if locked is None else _locked(name, locked)
+        if locked is None:
+            raise NotLockedError(f"dataset {name}: not locked yet, so its files are not known")
     else:
         files = _listed(name, dataset)
         if locked is not None:
             _same_files(name, files, locked)
-            files = _locked(name, locked)
-        elif dataset.files_per_job > 1:
-            raise ConfigError(
-                f"dataset {name}: files_per_job needs a lock, so that jobs keep their files: snakemake lock"
-            )
-    return None if files is None else files[: dataset.max_files or max_files]
+        elif dataset.files_per_job > 1 and not dataset.toy:
+            raise NotLockedError(f"dataset {name}: files_per_job needs a lock, so that jobs keep their files")
+    if locked is not None:
+        files = [InputFile(name, r.file, r.lfn, r.location, r.job, r.uuid, r.entries) for r in locked.rows]
+    return files[: dataset.max_files or max_files]
 
 
 def _listed(name: str, dataset: Dataset) -> list[InputFile]:
+    """The files that the dataset itself names."""
     if dataset.toy:
-        locations = [paths.TOY_FILE.format(dataset=name, file=f"{name}_{i:04d}") for i in range(dataset.toy.files)]
-    elif dataset.lists:
-        locations = [file.location for file in read_lists(dataset.lists)]
+        paths_of_toys = (paths.TOY_FILE.format(dataset=name, file=f"{name}_{i:04d}") for i in range(dataset.toy.files))
+        found = [CatalogFile(path) for path in paths_of_toys]
     else:
-        locations = [path for entry in dataset.files for path in expand(name, entry)]
-    files = []
-    for location in locations:
-        lfn = paths.lfn(location)
-        files.append(InputFile(name, paths.file_id(lfn), lfn, location, paths.file_id(lfn)))
-    files.sort(key=lambda file: file.lfn)
-    for one, other in itertools.pairwise(files):
-        if one.lfn == other.lfn:
-            raise ConfigError(f"dataset {name}: files: {one.lfn} is listed twice")
-    return files
-
-
-def _locked(name: str, locked: lock.Lock) -> list[InputFile]:
-    return [InputFile(name, r.file, r.lfn, r.location, r.job, r.uuid, r.entries) for r in locked.rows]
+        try:
+            found = discover(dataset, Site()).files
+        except InputError as error:
+            raise ConfigError(f"dataset {name}: {error}") from error
+    ids = {file.lfn: paths.file_id(file.lfn) for file in found}
+    files = [InputFile(name, ids[file.lfn], file.lfn, file.location, ids[file.lfn]) for file in found]
+    return sorted(files, key=lambda file: file.lfn)
 
 
 def _same_files(name: str, files: list[InputFile], locked: lock.Lock) -> None:
@@ -232,14 +223,4 @@ def _same_files(name: str, files: list[InputFile], locked: lock.Lock) -> None:
     for lfns, what in ((listed - known, "not in the lock"), (known - listed, "locked, but not in the list")):
         if lfns:
             more = f" and {len(lfns) - 1} more" if len(lfns) > 1 else ""
-            raise ConfigError(f"dataset {name}: {min(lfns)}{more}: {what} {lock.path_of(name)}; run snakemake lock")
-
-
-def expand(name: str, entry: str) -> list[str]:
-    """The paths that an entry of `files` stands for."""
-    if paths.is_remote(entry) or not glob.has_magic(entry):
-        return [entry]
-    found = sorted(glob.glob(entry, recursive=True))
-    if not found:
-        raise ConfigError(f"dataset {name}: files: nothing matches {entry} (looked from {Path.cwd()})")
-    return found
+            raise NotLockedError(f"dataset {name}: {min(lfns)}{more}: {what} {lock.path_of(name)}")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("dag")
 EFFICIENCY_PLOTS = Counter(plot_efficiency=3, plot_map=1, plot_stability=1)
 PLOTS = EFFICIENCY_PLOTS + Counter(plot_cutflow=1, plot_n_minus_one=1)
 RESULT = Counter(efficiency=1, summary=1, report=1)
-AFTER_SKIM = Counter(aggregate=1) + RESULT + PLOTS
+AFTER_SKIM = Counter(aggregate=1, duplicates=1) + RESULT + PLOTS
 CONFIG = Counter(resolved_config=1)
 
 
@@ -46,7 +46,7 @@ def test_nothing_to_do(finished: Checkout) -> None:
         ("eras={Run2016G: [278821, 280385]}", Counter(skim=3) + AFTER_SKIM),
         ("variables={met: {report: [20, 100, 250]}}", RESULT + EFFICIENCY_PLOTS),
         ("interval={method: wilson}", RESULT + EFFICIENCY_PLOTS),
-        ("completeness=0.5", AFTER_SKIM),
+        ("completeness=0.5", AFTER_SKIM - Counter(duplicates=1)),
         ("variables={met: {label: missing}}", PLOTS + Counter(report=1)),
         ("style={colours: ['red']}", PLOTS + Counter(report=1)),
         ("on_unreadable=record", Counter(report=1)),

@@ -4,13 +4,9 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import types
 import zlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +17,7 @@ from skimflow.catalog.base import CatalogFile
 from skimflow.catalog.lists import read_lists
 from skimflow.config.models import Dataset, Site, Toy
 from skimflow.errors import InputError
+from tests.portal import portal, serving_records
 
 EOS = "root://eospublic.cern.ch//eos/opendata/cms"
 INDEXES = f"{EOS}/Run2016G/MuonEG/NANOAOD/UL/file-indexes"
@@ -80,27 +77,6 @@ def test_a_bad_list_is_refused(content: bytes | None, why: str, words: str, tmp_
 
 
 # CERN Open Data portal
-
-
-@contextmanager
-def portal(pages: dict[str, bytes]) -> Iterator[str]:
-    """A server on this machine with these pages by path, and 404 for all others."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200 if self.path in pages else 404)
-            self.end_headers()
-            self.wfile.write(pages.get(self.path, b"<html>not found</html>"))
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
 
 
 def unpadded(content: bytes) -> str:
@@ -227,18 +203,7 @@ def test_a_portal_that_is_down_is_unreachable() -> None:
 
 @pytest.fixture(scope="module")
 def records(data: Path) -> Iterator[str]:
-    """The portal with the eight NanoAOD records, and the text indexes of MuonEG rebuilt from the list of its URLs."""
-    served = {}
-    for record in json.loads((data / "records/cms-primary-datasets-Run2016GH-nanoaod.json").read_text()):
-        served[f"/api/records/{record['recid']}"] = json.dumps({"id": record["recid"], "metadata": record}).encode()
-    folders = defaultdict(list)
-    for url in (data / "filelists/MuonEG_Run2016GH_urls.txt").read_text().split():
-        era, dataset, tier, version, folder, _ = url.split("/opendata/cms/")[1].split("/")
-        folders[f"CMS_{era}_{dataset}_{tier}_{version}_{folder}_file_index.txt"].append(url)
-    for name, urls in folders.items():
-        recid = 30528 if "Run2016G" in name else 30561
-        served[f"/record/{recid}/files/{name}"] = "".join(f"{url}\n" for url in sorted(urls)).encode()
-    with portal(served) as url:
+    with serving_records(data) as url:
         yield url
 
 
@@ -530,8 +495,8 @@ def test_rucio_takes_the_preferred_replica(server: Callable) -> None:
     calls = server([file_row("b.root", events=12), file_row("a.root", adler32="3a4456")], *rows)
     files = rucio.discover(f"cms:{NANO_G}", ["T2_DE_DESY", FNAL, CERN])
     assert files == [
-        CatalogFile(f"root://{CERN}:1094/{STORE}/a.root", 3531471567, "003a4456", None),
-        CatalogFile(f"root://{FNAL}:1094/{STORE}/b.root", 3531471567, "af3a4456", 12),
+        CatalogFile(f"root://{CERN}:1094/{STORE}/a.root", 3531471567, "003a4456", None, f"{STORE}/a.root"),
+        CatalogFile(f"root://{FNAL}:1094/{STORE}/b.root", 3531471567, "af3a4456", 12, f"{STORE}/b.root"),
     ]
     assert calls == [("cms", NANO_G), ([{"scope": "cms", "name": NANO_G}], ["root"], False)]
 

@@ -45,12 +45,12 @@ def test_max_files_takes_the_first(tmp_path: Path) -> None:
 
 
 def test_a_file_listed_twice_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"/a\.root is listed twice"):
+    with pytest.raises(ConfigError, match=r"dataset ds: /a\.root is named twice"):
         resolve("ds", dataset("root://one//a.root", "root://two//a.root"))
 
 
 def test_a_glob_without_match_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"nothing matches nowhere/\*\.root"):
+    with pytest.raises(ConfigError, match=r"dataset ds: nowhere/\*\.root: no file matches"):
         resolve("ds", dataset("nowhere/*.root"))
 
 

@@ -184,15 +184,21 @@ def test_absent_path(result: Aggregate, measurement: Measurement) -> None:
 
 
 def test_summary_with_and_without_truth(table: pd.DataFrame, result: Aggregate) -> None:
-    plain = summary(table, result.completeness, None, "Title")
+    clean = {"inputs": [], "duplicates": 0}
+    plain = summary(table, result.completeness, clean, None, "Title")
     assert "4 of 4 files processed" in plain
     assert "truth" not in plain
     names = [*table["trigger"].unique()]
     sums = {"selected": 1000, "in_dataset": 800}
     sums |= {"fired": dict.fromkeys(names, 700), "fired_in_dataset": dict.fromkeys(names, 690)}
-    text = summary(table, result.completeness, {"MuonEG": sums}, "Title")
+    text = summary(table, result.completeness, clean, {"MuonEG": sums}, "Title")
     assert "0.8625   0.7000" in text
     assert "only triggered events" in text
+    assert "warning" not in text
+    bad = {"inputs": ["/a and /b are one file (ROOT UUID u1)"], "duplicates": 3}
+    text = summary(table, result.completeness, bad, None, "Title")
+    assert "warning: counted twice: /a and /b are one file" in text
+    assert "warning: counted twice: 3 events" in text
 
 
 def test_figures_are_the_same_bytes_and_carry_provenance(

@@ -39,6 +39,22 @@ rule aggregate:
         "../../scripts/aggregate.py"
 
 
+rule duplicates:
+    """Files and selected events that occur twice within a primary dataset or process."""
+    input:
+        counts=TARGETS.skims(RESULTS.skim_counts),
+        events=TARGETS.skims(RESULTS.skim_events),
+    output:
+        RESULTS.duplicates,
+    log:
+        RESULTS.log("duplicates"),
+    params:
+        samples={name: dataset.sample for name, dataset in TARGETS.datasets.items()},
+        code=fingerprint("skimflow.duplicates"),
+    script:
+        "../../scripts/duplicates.py"
+
+
 rule efficiency:
     """Efficiencies with intervals in report bins, for every path and their OR."""
     input:
@@ -66,6 +82,7 @@ rule summary:
     input:
         efficiency=RESULTS.efficiency,
         completeness=RESULTS.completeness,
+        duplicates=RESULTS.duplicates,
         truth=[RESULTS.truth] if TARGETS.toy_files() else [],
     output:
         report(

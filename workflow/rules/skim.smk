@@ -4,8 +4,7 @@
 rule skim:
     """Read one NanoAOD file (or a few small ones): count in fine bins, keep the selected events."""
     input:
-        file=lambda wc: [p for f in TARGETS.jobs[wc.dataset, wc.file] for p in f.local],
-        certified=lambda wc: TARGETS.certified(wc.dataset),
+        **skim_inputs(),
     output:
         counts=RESULTS.skim_counts,
         events=RESULTS.skim_events,
@@ -17,9 +16,8 @@ rule skim:
         # Where the files are reached. Resources are not tracked: another server reruns nothing.
         location=lambda wc: " ".join(f.location for f in TARGETS.jobs[wc.dataset, wc.file]),
     params:
-        files=lambda wc: targets.job_files(TARGETS.jobs[wc.dataset, wc.file]),
-        settings=lambda wc: targets.skim_settings(CONFIG, TARGETS.datasets[wc.dataset]),
-        failures=lambda wc: TARGETS.failures(wc.dataset, wc.file),
+        # In one param, because each callable costs time for each job of the DAG.
+        task=lambda wc: TARGETS.task(wc.dataset, wc.file),
         failed=RESULTS.failed,
         code=fingerprint("skimflow.skim.job", f"skimflow.analyses.{CONFIG.analysis}"),
     script:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from skimflow.catalog.base import CatalogFile
 from skimflow.config.models import Dataset, Site
 from skimflow.errors import InputError
-from skimflow.paths import is_remote, lfn
+from skimflow.paths import is_remote
 
 
 class Found(NamedTuple):
@@ -77,7 +77,7 @@ def _records(recids: Iterable[int], portal: str) -> Found:
 def _check_unique(files: Iterable[CatalogFile]) -> None:
     places: dict[str, str] = {}
     for file in files:
-        name = lfn(file.location)
+        name = file.lfn
         if name in places:
             advice = "name it once, or its events count twice"
             raise InputError("duplicate", f"{name} is named twice, as {places[name]} and as {file.location}; {advice}")

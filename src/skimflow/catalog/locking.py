@@ -54,9 +54,9 @@ def make(
     remote.prepare(site)
     before = lock.read(lock.path_of(name))
     known = {row.lfn: row for row in (*(before.rows if before else ()), *_done(progress))}
-    missing = [file for file in files if paths.lfn(file.location) not in known]
+    missing = [file for file in files if file.lfn not in known]
     failures: list[str] = []
-    for count, (file, row) in enumerate(_opened(missing, site, workers), start=1):
+    for count, row in enumerate(_opened(missing, site, workers), start=1):
         if isinstance(row, InputError):
             failures.append(str(row))
         else:
@@ -69,7 +69,7 @@ def make(
         raise InputError(
             "unreachable", f"{name}: {len(failures)} files cannot be locked (run it again for these):\n  {shown}"
         )
-    wanted = {paths.lfn(file.location) for file in files}
+    wanted = {file.lfn for file in files}
     rows = _assign([row for lfn, row in sorted(known.items()) if lfn in wanted], before, files_per_job)
     return lock.text(rows, {**stated, "files_per_job": files_per_job})
 
@@ -80,14 +80,13 @@ def inspect(file: CatalogFile, site: remote.Site) -> lock.Row:
     Raises:
         InputError: it cannot be read, or has another size or number of events than its catalogue says.
     """
-    name = paths.lfn(file.location)
-    entries, uuid, runs = remote.read(file.location, site, lambda at: _facts(at, site.timeout))
+    entries, uuid, runs = remote.read(file.location, site, lambda at: _facts(at, site.timeout), file.lfn)
     if file.events is not None and file.events != entries:
         raise InputError("changed", f"{file.location}: has {entries} events, its catalogue says {file.events}")
-    size = file.bytes if file.bytes is not None else _size(file.location)
+    size = file.bytes if file.bytes is not None else remote.read(file.location, site, _size, file.lfn)
     first, last = (min(runs), max(runs)) if runs else (None, None)
-    key = paths.file_id(name)
-    return lock.Row(key, key, name, file.location, entries, size, file.adler32 or "", uuid, first, last)
+    key = paths.file_id(file.lfn)
+    return lock.Row(key, key, file.lfn, file.location, entries, size, file.adler32 or "", uuid, first, last)
 
 
 def check(
@@ -110,7 +109,7 @@ def adler32(location: str) -> str:
 
 def _check(dataset: str, row: lock.Row, site: remote.Site, checksums: bool) -> Finding:
     try:
-        wrong = remote.read(row.location, site, lambda at: _differences(at, row, site, checksums))
+        wrong = remote.read(row.location, site, lambda at: _differences(at, row, site, checksums), row.lfn)
     except InputError as error:
         return Finding(dataset, row.lfn, error.reason, str(error))
     return Finding(dataset, row.lfn, "changed" if wrong else "ok", wrong)
@@ -142,9 +141,9 @@ def _size(location: str) -> int | None:
         raise InputError(remote.reason(error), f"{location}: has no size ({remote.describe(error)})") from error
 
 
-def _opened(
-    files: list[CatalogFile], site: remote.Site, workers: int
-) -> Iterator[tuple[CatalogFile, lock.Row | InputError]]:
+def _opened(files: list[CatalogFile], site: remote.Site, workers: int) -> Iterator[lock.Row | InputError]:
+    """What each file is, or why it cannot be read, in the order in which they are done."""
+
     def attempt(file: CatalogFile) -> lock.Row | InputError:
         try:
             return inspect(file, site)
@@ -152,9 +151,8 @@ def _opened(
             return error
 
     with ThreadPoolExecutor(workers) as pool:
-        futures = {pool.submit(attempt, file): file for file in files}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        for future in as_completed([pool.submit(attempt, file) for file in files]):
+            yield future.result()
 
 
 def _assign(rows: list[lock.Row], before: lock.Lock | None, files_per_job: int) -> list[lock.Row]:

@@ -85,7 +85,9 @@ def _usable(replica: dict[str, Any], states: dict[str, str]) -> bool:
 
 def _file(row: dict[str, Any], location: str) -> CatalogFile:
     checksum = row.get("adler32")
-    return CatalogFile(location, row.get("bytes"), adler32(checksum) if checksum else None, row.get("events"))
+    return CatalogFile(
+        location, row.get("bytes"), adler32(checksum) if checksum else None, row.get("events"), row["name"]
+    )
 
 
 def _short(error: BaseException) -> str:

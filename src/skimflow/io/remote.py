@@ -48,14 +48,14 @@ class Site(NamedTuple):
         return cls(**{name: settings[name] for name in cls._fields if name in settings})
 
 
-def locations(url: str, redirectors: Sequence[str]) -> list[str]:
-    """Where to look for a file: itself when local, else its LFN at each redirector in turn.
+def locations(url: str, redirectors: Sequence[str], name: str | None = None) -> list[str]:
+    """Where to look for a file: itself when local, else its LFN (`name`, or what the URL says) at each redirector.
 
     A redirector `file:///mirror` is a folder that holds files under their LFN.
     """
     if not is_remote(url) or not redirectors:
         return [url]
-    return [f"{server.rstrip('/')}/{lfn(url)}".removeprefix("file://") for server in redirectors]
+    return [f"{server.rstrip('/')}/{name or lfn(url)}".removeprefix("file://") for server in redirectors]
 
 
 def prepare(site: Site) -> None:
@@ -74,7 +74,13 @@ def prepare(site: Site) -> None:
         os.environ.setdefault(name, value)
 
 
-def read(url: str, site: Site, action: Callable[[str], T], sleep: Callable[[float], None] = time.sleep) -> T:
+def read(
+    url: str,
+    site: Site,
+    action: Callable[[str], T],
+    name: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
     """Call `action(location)` until it succeeds: each server in turn, then again after a pause for transient errors.
 
     Raises:
@@ -88,7 +94,7 @@ def read(url: str, site: Site, action: Callable[[str], T], sleep: Callable[[floa
         if attempt:
             sleep(site.pause * 2 ** (attempt - 1))
         passing = False
-        for location in locations(url, site.redirectors):
+        for location in locations(url, site.redirectors, name):
             try:
                 return _attempt(location, site, action)
             except InputError as failure:

@@ -42,7 +42,7 @@ def _skim(task: Task, site: remote.Site, record: bool, counts: str | Path, event
         skim_file(task._replace(location=location, timeout=site.timeout), counts, events)
 
     try:
-        remote.read(task.location, site, action)
+        remote.read(task.location, site, action, task.lfn)
     except InputError as error:
         if not record:
             raise
