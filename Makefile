@@ -4,7 +4,7 @@ CORES ?= all
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
 
-.PHONY: demo test bench schema lint clean
+.PHONY: demo test remote bench schema lint clean
 
 demo: .venv/run.stamp  ## run the workflow end to end on the embedded toy data
 	$(BIN)/snakemake --cores $(CORES)
@@ -15,8 +15,12 @@ demo: .venv/run.stamp  ## run the workflow end to end on the embedded toy data
 test: .venv/dev.stamp  ## pass the tests
 	$(BIN)/python -m pytest $(PYTEST)
 
+remote: .venv/run.stamp  ## add the clients that read root:// and https:// URLs
+	$(PIP) --require-hashes -r envs/remote.txt
+
 bench: .venv/run.stamp  ## time and memory of a skim (BENCH=--quick for a short look)
 	$(BIN)/python benchmarks/skim.py $(BENCH)
+	$(BIN)/python benchmarks/dry_run.py $(BENCH)
 
 schema: .venv/run.stamp  ## write config/**/schema.json and config/README.md from the models
 	$(BIN)/python -m skimflow.config

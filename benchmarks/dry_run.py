@@ -14,7 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
+
+from skimflow import lock, paths
 
 ROOT = Path(__file__).resolve().parents[1]
 FOUND = Path("results/benchmarks/dry_run.json")
@@ -65,17 +68,24 @@ def main() -> None:
 
 
 def workflow(folder: Path, size: int) -> tuple[Path, list[str]]:
-    """A copy of the workflow with a dataset of so many remote files; its folder, and Snakemake's arguments."""
+    """A copy of the workflow with a locked dataset of so many remote files; its folder, and Snakemake's arguments."""
     copy = folder / f"workflow_{size}"
     for part in PARTS:
         take = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         copy.mkdir(exist_ok=True)
         take(ROOT / part, copy / part)
-    urls = [f"  - root://example.org//store/mc/x/NANOAODSIM/{i // 1000:02d}/{i:06d}.root" for i in range(size)]
-    dataset = "\n".join(["kind: mc", "process: x", "files:", *urls, ""])
-    (copy / "config/datasets/dry.yaml").write_text(dataset, encoding="utf-8")
+    (copy / "config/datasets/dry.yaml").write_text("kind: mc\nprocess: x\nrecid: [1]\n", encoding="utf-8")
+    (copy / "config/locks").mkdir(exist_ok=True)
+    (copy / "config/locks/dry.tsv").write_text(lock.text(map(locked, range(size)), {"files": size}), encoding="utf-8")
     (copy / "config/dry.yaml").write_text(MEASUREMENT, encoding="utf-8")
     return copy, ["--configfile", "config/dry.yaml"]
+
+
+def locked(index: int) -> lock.Row:
+    """A line of the lock."""
+    name = f"/store/mc/x/NANOAODSIM/{index // 1000:02d}/{index:06d}.root"
+    key, url = paths.file_id(name), f"root://example.org/{name}"
+    return lock.Row(key, key, name, url, 40_000, 10**9, f"{index:08x}", str(uuid.UUID(int=index)), 1, 1)
 
 
 def bare(folder: Path, size: int) -> tuple[Path, list[str]]:

@@ -7,4 +7,5 @@ compile() {
         --no-emit-find-links --no-annotate --custom-compile-command envs/lock.sh "$@"
 }
 compile pyproject.toml envs/build.in -o envs/requirements.txt
+compile pyproject.toml envs/build.in --extra remote -c envs/requirements.txt -o envs/remote.txt
 compile pyproject.toml envs/build.in --extra remote --group dev -c envs/requirements.txt -o envs/dev.txt
