@@ -31,7 +31,9 @@ except SkimflowError as error:
 
 CONFIG, RESULTS = TARGETS.config, TARGETS.results
 # Jobs read settings that change no result (servers, what to do with unreadable files) from here; it is not tracked.
-config.update(CONFIG.model_dump(mode="json"), reach=TARGETS.site.model_dump(mode="json"))
+config.update(
+    CONFIG.model_dump(mode="json"), reach=TARGETS.site.model_dump(mode="json")
+)
 
 
 wildcard_constraints:

@@ -13,7 +13,7 @@ with reporting(snakemake.log[0]):
     provenance = stamp(settings, params.code, dataset=wildcards.dataset, job=wildcards.file)
     tasks = [
         Task(wildcards.dataset, file["id"], file["lfn"], location, certified, settings, provenance, file["locked"])
-        for file, location in zip(params.task["files"], snakemake.resources.location.split(), strict=True)
+        for file, location in zip(params.task["files"], snakemake.resources.location.splitlines(), strict=True)
     ]
     record = snakemake.config["on_unreadable"] == "record"
     complete = skim_files(tasks, Site.of(snakemake.config["reach"]), record, output.counts, output.events)

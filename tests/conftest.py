@@ -42,7 +42,8 @@ def settings(measurement: Measurement) -> Callable[..., dict[str, Any]]:
     """`settings(kind, **changes)`: skim settings of hww_emu with some of them changed."""
 
     def make(kind: str = "mc", **changes: Any) -> dict[str, Any]:
-        return {**skim_settings(measurement.config, MC if kind == "mc" else COLLISIONS), **changes}
+        chosen = skim_settings(measurement.config, MC if kind == "mc" else COLLISIONS)
+        return {**chosen, "certified_sha256": None, **changes}
 
     return make
 

@@ -71,6 +71,6 @@ def is_remote(location: str) -> bool:
     return "://" in location
 
 
-def fetched(url: str) -> str:
-    """Where a file that is fetched once is kept."""
-    return FETCHED.format(file=url.rsplit("/", 1)[1])
+def fetched(url: str, sha256: str) -> str:
+    """Where a file that is fetched once is kept; files of one name with other content do not meet."""
+    return FETCHED.format(file=f"{sha256[:8]}-{url.rsplit('/', 1)[1]}")

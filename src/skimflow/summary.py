@@ -52,7 +52,8 @@ def _sample(rows: pd.DataFrame, truth: Mapping[str, Any] | None) -> list[str]:
     width = max(map(len, rows["trigger"])) if len(rows) else 0
     method, level = rows["method"].iloc[0].replace("_", "-"), rows["level"].iloc[0]
     head = f"  {'trigger path':{width}}  {'passed':>8} {'total':>8}  {'efficiency':>10}  {'interval':^18}"
-    lines = [f"  ({method}, {100 * level:.4g} %)", head + ("   truth  unbiased" if truth else "")]
+    weighted = ", weighted by genWeight" if rows["kind"].iloc[0] == "mc" else ""
+    lines = [f"  ({method}, {100 * level:.4g} %{weighted})", head + ("   truth  unbiased" if truth else "")]
     for row in rows.itertuples():
         name = "OR of all" if row.trigger == _ANY else row.trigger
         value = "no data" if pd.isna(row.efficiency) else f"{row.efficiency:.4f}"

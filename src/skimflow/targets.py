@@ -78,7 +78,7 @@ class Targets:
         chosen = self.datasets.values() if dataset is None else [self.datasets[dataset]]
         if source is None or all(d.kind == "mc" for d in chosen):
             return []
-        return [source.path or paths.fetched(str(source.url))]
+        return [source.path or paths.fetched(str(source.url), str(source.sha256))]
 
     def toy_files(self, kind: str | None = None) -> list[InputFile]:
         """The files that the toy generator makes, of all datasets or of those of a kind."""
@@ -104,6 +104,7 @@ def skim_settings(config: Config, dataset: Dataset) -> dict[str, Any]:
         "analysis": config.analysis,
         "kind": dataset.kind,
         "run_window": _window(config, dataset),
+        "certified_sha256": _certified_sha256(config, dataset),
         "selection": config.selection.model_dump(mode="json"),
         "triggers": config.triggers.model_dump(mode="json"),
         "axes": axes(config),
@@ -127,6 +128,11 @@ def efficiency_settings(config: Config, datasets: dict[str, Dataset]) -> dict[st
 def windows(config: Config, datasets: dict[str, Dataset]) -> dict[str, list[int] | None]:
     """Run window of each data dataset."""
     return {name: _window(config, dataset) for name, dataset in datasets.items() if dataset.kind == "data"}
+
+
+def _certified_sha256(config: Config, dataset: Dataset) -> str | None:
+    source = config.certified_luminosity
+    return source.sha256 if source and dataset.kind == "data" else None
 
 
 def _window(config: Config, dataset: Dataset) -> list[int] | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uproot
 
 from skimflow.errors import InputError
 from skimflow.io import nanoaod
@@ -37,7 +38,17 @@ def served(toy: Callable) -> Iterator[Path]:
         (path / "a.root").write_bytes(toy(TTBAR, 4000).read_bytes())
         content = toy(TTBAR, 4000).read_bytes()
         (path / "cut.root").write_bytes(content[: len(content) // 2])
+        (path / "zeroed.root").write_bytes(zeroed(toy(TTBAR, 4000, codec="LZMA")))
         yield Path(folder)
+
+
+def zeroed(path: Path) -> bytes:
+    """The file with a hole in a compressed basket that is needed."""
+    with uproot.open(path) as file:
+        key = file["Events"]["Muon_tightId"].basket_key(0)
+    content, middle = bytearray(path.read_bytes()), key.fSeekKey + (key.fKeylen + key.fNbytes) // 2
+    content[middle : middle + 8] = bytes(8)
+    return bytes(content)
 
 
 @pytest.fixture
@@ -179,6 +190,12 @@ def test_truncated_on_the_server(server: Server, job: Callable, right: list[byte
         job(f"{server.url}/store/cut.root")
     assert caught.value.reason == "corrupt"
     assert f"{server.url}/store/cut.root: is truncated" in str(caught.value)
+
+
+def test_corrupted_on_the_server(server: Server, job: Callable) -> None:
+    with pytest.raises(InputError, match="what the server sends is truncated or damaged") as caught:
+        job(f"{server.url}/store/zeroed.root")
+    assert caught.value.reason == "corrupt"
 
 
 def pieces(job: Callable, server: Server, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:

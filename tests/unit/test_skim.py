@@ -1,5 +1,6 @@
 """The skim of toy files: against the independent computation, and with everything that can be wrong with a file."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -223,6 +224,13 @@ def test_weights_that_are_no_numbers(tmp_path: Path, skim: Callable, settings: C
 def test_golden_json_is_never_left_out(toy: Callable, skim: Callable, settings: Callable, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="certified luminosity cannot be read"):
         skim(toy(MUON_EG), settings("data"), tmp_path / "absent.json")
+
+
+def test_another_golden_json_is_refused(toy: Callable, skim: Callable, settings: Callable, golden: Path) -> None:
+    right = hashlib.sha256(golden.read_bytes()).hexdigest()
+    skim(toy(MUON_EG), settings("data", certified_sha256=right), golden)
+    with pytest.raises(InputError, match=f"refused, its sha256 is {right} where the configuration says 00"):
+        skim(toy(MUON_EG), settings("data", certified_sha256="0" * 64), golden)
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,14 @@ rule lock:
     """Find the files of all datasets, open each once, and write config/locks/<dataset>.tsv. Goes on where it stopped."""
     log:
         "logs/lock.log",
-    params:
-        datasets={n: d.model_dump(mode="json") for n, d in TARGETS.datasets.items() if not d.toy},
-        site=TARGETS.site.model_dump(mode="json"),
     threads: 8
+    params:
+        datasets={
+            n: d.model_dump(mode="json")
+            for n, d in TARGETS.datasets.items()
+            if not d.toy
+        },
+        site=TARGETS.site.model_dump(mode="json"),
     script:
         "../../scripts/lock.py"
 
@@ -17,11 +21,11 @@ rule check_inputs:
     """Verify every locked file: that it is there, unchanged; with `--config checksums=true` to the last byte."""
     log:
         RESULTS.log("check_inputs"),
+    threads: 8
     params:
         datasets=[n for n, d in TARGETS.datasets.items() if not d.toy],
         site=TARGETS.site.model_dump(mode="json"),
         checksums=CONFIG.checksums,
         table=RESULTS.inputs_table,
-    threads: 8
     script:
         "../../scripts/check_inputs.py"

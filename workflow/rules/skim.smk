@@ -14,7 +14,9 @@ rule skim:
         RESULTS.benchmark("skim", "{dataset}", "{file}")
     resources:
         # Where the files are reached. Resources are not tracked: another server reruns nothing.
-        location=lambda wc: " ".join(f.location for f in TARGETS.jobs[wc.dataset, wc.file]),
+        location=lambda wc: "\n".join(
+            f.location for f in TARGETS.jobs[wc.dataset, wc.file]
+        ),
     params:
         # In one param, because each callable costs time for each job of the DAG.
         task=lambda wc: TARGETS.task(wc.dataset, wc.file),

@@ -1,5 +1,6 @@
 """Certified luminosity: the golden JSON and run windows."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -26,15 +27,17 @@ class CertifiedLuminosity:
         self._last = _key(np.array([(run, last) for run, _, last in ranges], np.int64).reshape(-1, 2).T)
 
     @classmethod
-    def read(cls, path: str | Path) -> "CertifiedLuminosity":
-        """Read a golden JSON.
+    def read(cls, path: str | Path, sha256: str | None = None) -> "CertifiedLuminosity":
+        """Read a golden JSON, with the content that `sha256` says if it is given.
 
         Raises:
-            InputError: the file is absent or not of this form. (It is never replaced by "everything is certified".)
+            InputError: the file is absent, not of this form, or another one. (It is never replaced by "everything is
+                certified".)
         """
         try:
-            sections = json.loads(Path(path).read_text(encoding="utf-8"))
-            certified = cls(sections)
+            content = Path(path).read_bytes()
+            _check(path, content, sha256)
+            certified = cls(json.loads(content))
         except OSError as error:
             raise InputError("missing", f"{path}: certified luminosity cannot be read: {error.strerror}") from error
         except (ValueError, TypeError, AttributeError) as error:
@@ -58,6 +61,12 @@ class CertifiedLuminosity:
         place = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
         pairs = np.stack([(start + place) >> 32, (start + place) & 0xFFFFFFFF], axis=1)
         return pairs[in_window(pairs[:, 0], window)]
+
+
+def _check(path: str | Path, content: bytes, sha256: str | None) -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 not in (None, found):
+        raise InputError("checksum", f"{path}: refused, its sha256 is {found} where the configuration says {sha256}")
 
 
 def in_window(run: np.ndarray, window: tuple[int, int] | None) -> np.ndarray:

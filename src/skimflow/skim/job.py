@@ -56,7 +56,8 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
     """
     settings = task.settings
     tallies = Tallies(task.dataset, settings["axes"], settings["maps"])
-    sections = Sections(task.certified if settings["kind"] == "data" else None, settings["run_window"])
+    certified = task.certified if settings["kind"] == "data" else None
+    sections = Sections(certified, settings["run_window"], settings["certified_sha256"])
     with NanoAOD(task.location, task.timeout) as file, whole(events) as partial:
         _as_locked(task, file)
         facts = {"file": task.file, "lfn": task.lfn, "status": "ok", "uuid": file.uuid, "entries": file.entries}

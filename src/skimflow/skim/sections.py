@@ -16,10 +16,11 @@ class Sections:
     Args:
         certified: path of the golden JSON, or None for simulation.
         window: first and last run, or None.
+        sha256: of the golden JSON, if the configuration says it.
     """
 
-    def __init__(self, certified: str | None, window: Any):
-        self._certified = CertifiedLuminosity.read(certified) if certified else None
+    def __init__(self, certified: str | None, window: Any, sha256: str | None = None):
+        self._certified = CertifiedLuminosity.read(certified, sha256) if certified else None
         self._window = window
         self._seen: list[np.ndarray] = []
 
