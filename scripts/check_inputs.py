@@ -17,9 +17,11 @@ with reporting(snakemake.log[0]):
     findings = []
     for name in params.datasets:
         locked = lock.read(lock.path_of(name))
-        rows = locked.rows if locked else []
-        findings += check(name, rows, site, params.checksums, 4 * snakemake.threads)
-        stated, entries = (locked.stated if locked else {}).get("events"), sum(row.entries for row in rows)
+        if locked is None:
+            findings.append(Finding(name, "(all files)", "not_locked", "there is no lock; run snakemake lock"))
+            continue
+        findings += check(name, locked.rows, site, params.checksums, 4 * snakemake.threads)
+        stated, entries = locked.stated.get("events"), sum(row.entries for row in locked.rows)
         if stated not in (None, entries):
             detail = f"the catalogue states {stated} events, the files hold {entries}"
             findings.append(Finding(name, "(all files)", "changed", detail))
@@ -32,4 +34,4 @@ with reporting(snakemake.log[0]):
         print(f"{finding.dataset}: {finding.lfn}: {finding.status}: {finding.detail}", file=sys.stderr)
     print(f"{len(findings) - len(bad)} of {len(findings)} checks passed; table: {params.table}", file=sys.stderr)
     if bad:
-        raise InputError("changed", f"{len(bad)} of {len(findings)} locked files are not what the lock says")
+        raise InputError("changed", f"{len(bad)} of {len(findings)} checks failed")

@@ -19,14 +19,14 @@ def say(line: str) -> None:
 
 with reporting(snakemake.log[0]):
     site = SiteSettings.model_validate(snakemake.params.site)
+    if not snakemake.params.datasets:
+        say("nothing to lock: all datasets are made by the toy generator")
     for name, settings in snakemake.params.datasets.items():
         dataset = Dataset.model_validate(settings)
         found = discover(dataset, site)
         progress = Path("results/lock") / f"{name}.jsonl"
         reach = Site.of(snakemake.params.site)
-        workers = 4 * snakemake.threads
-        per_job = dataset.files_per_job
-        text = make(name, found.files, found.stated, reach, per_job, progress, workers, say)
+        text = make(name, found.files, found.stated, dataset, reach, progress, 4 * snakemake.threads, say)
         write_text(text, lock.path_of(name))
         progress.unlink(missing_ok=True)
         say(f"{name}: {len(found.files)} files locked in {lock.path_of(name)}")

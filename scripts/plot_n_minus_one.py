@@ -11,7 +11,7 @@ with reporting(snakemake.log[0]):
     source, settings = snakemake.input.counts, snakemake.params.settings
     counts = pq.read_table(source)
     draw(
-        lambda figure: n_minus_one(figure, counts, snakemake.params.axes, settings),
+        lambda figure: n_minus_one(figure, counts, snakemake.params.axes, snakemake.params.datasets, settings),
         snakemake.output,
         settings,
         read_stamp(source),

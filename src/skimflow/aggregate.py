@@ -85,7 +85,9 @@ def statement(inputs: Sequence[Mapping[str, Any]]) -> str:
 
 def _enough(failed: list[dict[str, str]], expected: int, required: float) -> None:
     processed = expected - len(failed)
-    if processed >= required * expected:
+    if not expected:
+        raise IncompleteError("there is no file to aggregate")
+    if processed >= required * expected - 1e-9:
         return
     lines = [f"  {f['dataset']}: {f['message']}" for f in failed[:_SHOWN]]
     more = [f"  and {len(failed) - _SHOWN} more"] if len(failed) > _SHOWN else []

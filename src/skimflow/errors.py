@@ -16,12 +16,14 @@ class NotLockedError(ConfigError):
 class InputError(SkimflowError):
     """An input file cannot be read, or is not what it should be.
 
-    `reason` is one word for tables (`missing`, `not_root`, `no_events_tree`, `missing_branch`, `corrupt`, ...).
+    `reason` is one word for tables (`missing`, `not_root`, `no_events_tree`, `missing_branch`, `corrupt`, ...); `tried`
+    names the location of each attempt, when there were several.
     """
 
     def __init__(self, reason: str, message: str):
         super().__init__(message)
         self.reason = reason
+        self.tried: list[str] = []
 
 
 class IncompleteError(SkimflowError):

@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 TOY = "results/toy"
 TOY_FILE = f"{TOY}/{{dataset}}/{{file}}.root"
 TOY_TRUTH = f"{TOY}/{{dataset}}/{{file}}.truth.json"
-TOY_CERTIFIED = f"{TOY}/certified.json"
 FETCHED = "results/inputs/{file}"
 
 # Figures of a measurement beside the efficiency against each variable.
@@ -32,6 +31,7 @@ class Results:
         self.cutflow = f"{self.root}/cutflow.csv"
         self.efficiency = f"{self.root}/efficiency.parquet"
         self.efficiency_csv = f"{self.root}/efficiency.csv"
+        self.toy_certified = f"{self.root}/toy_certified.json"
         self.truth = f"{self.root}/truth.json"
         self.summary = f"{self.root}/summary.txt"
         self.report = f"{self.root}/report.html"

@@ -17,16 +17,17 @@ _PACKAGES = ("awkward", "numpy", "pyarrow", "scipy", "uproot")
 
 
 @functools.cache
-def fingerprint(*modules: str) -> str:
+def fingerprint(*modules: str, without: tuple[str, ...] = ()) -> str:
     """Hash of the code that a step runs: the modules and all of skimflow that they import, directly or not.
 
     Comments, docstrings and layout do not count. Nothing is imported: sources are parsed.
 
     Args:
-        modules: names such as `skimflow.skim`.
+        modules: names such as `skimflow.skim.job`.
+        without: modules that change no result, and what they import.
     """
     digest = hashlib.sha256()
-    for module in sorted(_closure(modules)):
+    for module in sorted(_closure(modules, without)):
         digest.update(f"{module}\n{_code(_source(module))}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -47,12 +48,12 @@ def stamp(settings: Mapping[str, Any], code: str, **facts: Any) -> dict[str, Any
     return {"versions": versions(), "settings": settings_hash(settings), "code": code, **facts}
 
 
-def _closure(modules: tuple[str, ...]) -> set[str]:
+def _closure(modules: tuple[str, ...], without: tuple[str, ...] = ()) -> set[str]:
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module not in found:
+        if module not in found and module not in without:
             found.add(module)
             waiting.extend(_imports(module))
     return found

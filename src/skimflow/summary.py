@@ -36,6 +36,10 @@ def summary(
 def _warnings(completeness: Mapping[str, Any], duplicates: Mapping[str, Any]) -> list[str]:
     failed = [f"not processed: {failure['message']}" for failure in completeness["files"]["failed"]]
     twice = [f"counted twice: {line}" for line in duplicates["inputs"]]
+    for name, account in completeness["datasets"].items():
+        events = account["events"]
+        if events["read"] and not events["certified"]:
+            failed.append(f"dataset {name}: none of its {events['read']} events is in certified luminosity")
     events = [f"counted twice: {duplicates['duplicates']} events (see duplicates.json)"] * bool(
         duplicates["duplicates"]
     )

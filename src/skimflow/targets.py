@@ -24,8 +24,12 @@ class InputFile(NamedTuple):
 
     @property
     def local(self) -> list[str]:
-        """The path as a list: empty for a remote file, which is streamed and is no input of a rule."""
-        return [] if paths.is_remote(self.location) else [self.location]
+        """The path as a list: empty for a remote file, which is streamed and is no input of a rule.
+
+        Nor is a local file that is not there (and that no rule makes): its job will say so, and can record it.
+        """
+        there = self.location.startswith(paths.TOY) or Path(self.location).exists()
+        return [self.location] if there and not paths.is_remote(self.location) else []
 
 
 class Targets:
@@ -37,7 +41,7 @@ class Targets:
         self.unlocked: list[str] = []
         self.jobs: dict[tuple[str, str], list[InputFile]] = {}
         self._failures = {
-            (marker.parent.name, marker.name): int(marker.read_text(encoding="utf-8") or 1)
+            (marker.parent.name, marker.name): _count(marker)
             for marker in map(Path, glob.glob(self.results.failed.format(dataset="*", file="*")))
         }
         self._settings = {name: skim_settings(self.config, dataset) for name, dataset in self.datasets.items()}
@@ -78,6 +82,8 @@ class Targets:
         chosen = self.datasets.values() if dataset is None else [self.datasets[dataset]]
         if source is None or all(d.kind == "mc" for d in chosen):
             return []
+        if source.toy:
+            return [self.results.toy_certified]
         return [source.path or paths.fetched(str(source.url), str(source.sha256))]
 
     def toy_files(self, kind: str | None = None) -> list[InputFile]:
@@ -96,6 +102,11 @@ class Targets:
 def overview(config: Config) -> list[str]:
     """Figures that exist once."""
     return [paths.CUTFLOW, paths.N_MINUS_ONE, *([paths.STABILITY] if config.stability else [])]
+
+
+def _count(marker: Path) -> int:
+    text = marker.read_text(encoding="utf-8").strip()
+    return int(text) if text.isdigit() else 0
 
 
 def skim_settings(config: Config, dataset: Dataset) -> dict[str, Any]:
@@ -136,7 +147,7 @@ def _certified_sha256(config: Config, dataset: Dataset) -> str | None:
 
 
 def _window(config: Config, dataset: Dataset) -> list[int] | None:
-    window = config.eras.get(dataset.era) if dataset.era else None
+    window = config.eras.get(dataset.era) if dataset.era and dataset.kind == "data" else None
     return list(window) if window else None
 
 
@@ -146,6 +157,11 @@ def axes(config: Config) -> dict[str, Any]:
         name: "integer" if v.fine == "integer" else [v.fine.bins, v.fine.low, v.fine.high]
         for name, v in config.variables.items()
     }
+
+
+def one_kind(datasets: dict[str, Dataset]) -> list[str]:
+    """Collision data where there is any, simulation otherwise: what may be shown in one unweighted histogram."""
+    return [name for name, dataset in datasets.items() if dataset.kind == "data"] or list(datasets)
 
 
 def plot_settings(config: Config) -> dict[str, Any]:
@@ -198,14 +214,19 @@ def resolve(name: str, dataset: Dataset, max_files: int | None = None) -> list[I
     if dataset.recid or dataset.rucio or dataset.das:
         if locked is None:
             raise NotLockedError(f"dataset {name}: not locked yet, so its files are not known")
+        at: dict[str, str] = {}
     else:
         files = _listed(name, dataset)
         if locked is not None:
             _same_files(name, files, locked)
-        elif dataset.files_per_job > 1 and not dataset.toy:
+        elif dataset.files_per_job > 1:
             raise NotLockedError(f"dataset {name}: files_per_job needs a lock, so that jobs keep their files")
+        at = {file.lfn: file.location for file in files}
     if locked is not None:
-        files = [InputFile(name, r.file, r.lfn, r.location, r.job, r.uuid, r.entries) for r in locked.rows]
+        _same_settings(name, dataset, locked)
+        files = [
+            InputFile(name, r.file, r.lfn, at.get(r.lfn, r.location), r.job, r.uuid, r.entries) for r in locked.rows
+        ]
     return files[: dataset.max_files or max_files]
 
 
@@ -222,6 +243,14 @@ def _listed(name: str, dataset: Dataset) -> list[InputFile]:
     ids = {file.lfn: paths.file_id(file.lfn) for file in found}
     files = [InputFile(name, ids[file.lfn], file.lfn, file.location, ids[file.lfn]) for file in found]
     return sorted(files, key=lambda file: file.lfn)
+
+
+def _same_settings(name: str, dataset: Dataset, locked: lock.Lock) -> None:
+    now = {"source": lock.source_of(dataset), "files_per_job": dataset.files_per_job}
+    for what, value in now.items():
+        then = getattr(locked, what)
+        if then != value:
+            raise NotLockedError(f"dataset {name}: {what} is {value}, but {lock.path_of(name)} was made with {then}")
 
 
 def _same_files(name: str, files: list[InputFile], locked: lock.Lock) -> None:

@@ -48,7 +48,7 @@ def test_nothing_to_do(finished: Checkout) -> None:
         ("interval={method: wilson}", RESULT + EFFICIENCY_PLOTS),
         ("completeness=0.5", AFTER_SKIM - Counter(duplicates=1)),
         ("variables={met: {label: missing}}", PLOTS + Counter(report=1)),
-        ("style={colours: ['red']}", PLOTS + Counter(report=1)),
+        ("style={colours: ['#ff0000']}", PLOTS + Counter(report=1)),
         ("on_unreadable=record", Counter(report=1)),
         ("site=far", Counter(report=1)),
         ("title=Other", Counter(summary=1, report=1)),
@@ -77,6 +77,12 @@ def test_changed_fine_bins_skim_again(finished: Checkout) -> None:
             Counter(skim=4, toy_truth=1) + AFTER_SKIM,
         ),
         (
+            "src/skimflow/skim/run.py",
+            lambda text: text.replace("return good or parts[:1]", "return good or parts"),
+            Counter(skim=4) + AFTER_SKIM,
+        ),
+        ("src/skimflow/io/remote.py", lambda text: text.replace("_GRACE = 60", "_GRACE = 61"), Counter()),
+        (
             "src/skimflow/efficiency/intervals.py",
             lambda text: text.replace("tail = (1 - level) / 2", "tail = 0.5 * (1 - level)"),
             RESULT + EFFICIENCY_PLOTS,
@@ -93,7 +99,7 @@ def test_changed_fine_bins_skim_again(finished: Checkout) -> None:
             Counter(),
         ),
     ],
-    ids=["physics", "analysis", "intervals", "figure", "comment", "docstring"],
+    ids=["physics", "analysis", "several files", "attempts", "intervals", "figure", "comment", "docstring"],
 )
 def test_changed_code(path: str, change: Callable[[str], str], expected: Counter, copy: Checkout) -> None:
     copy.edit(path, change)

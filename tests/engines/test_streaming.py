@@ -14,7 +14,7 @@ import uproot
 
 from skimflow.errors import InputError
 from skimflow.io import nanoaod
-from skimflow.io.remote import Site, prepare
+from skimflow.io.remote import Site, prepare, read
 from skimflow.skim import Task, skim_files
 from skimflow.toy import Sample
 from tests.engines.xrootd import Server, available, serving
@@ -123,10 +123,11 @@ def test_mirror_folder_before_the_server(server: Server, job: Callable, right: l
     assert job("root://listed.invalid//store/a.root", site) == right
 
 
-def test_missing_fails_at_once(server: Server, job: Callable) -> None:
+def test_missing_fails_at_once(server: Server) -> None:
     slept: list[float] = []
+    site = QUICK._replace(attempts=5, pause=1000)
     with pytest.raises(InputError, match="the server has no such file") as caught:
-        job(f"{server.url}/store/absent.root", QUICK._replace(attempts=5, pause=1000))
+        read(f"{server.url}/store/absent.root", site, nanoaod.NanoAOD, sleep=slept.append)
     assert caught.value.reason == "missing"
     assert not slept
 

@@ -1,11 +1,14 @@
 """Configuration: what is refused and how it is said, and the generated documents."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from skimflow.config import load
+from skimflow import analyses
+from skimflow.config import HwwEmu, load
 from skimflow.config.documents import documents
 from skimflow.config.loading import merge, read_yaml
 from skimflow.errors import ConfigError
@@ -59,6 +62,9 @@ def test_shipped_configurations_are_valid(path: Path) -> None:
         ({"datasets": ["MuonEG_Run2016F"]}, "datasets: there is no config/datasets/MuonEG_Run2016F.yaml (did you mean"),
         ({"datasets": ["toy_MuonEG_G", "toy_MuonEG_G"]}, "datasets: toy_MuonEG_G is listed twice"),
         ({"name": "../up"}, "name: '../up' does not match"),
+        ({"variables": {"mett": {"label": "x", "fine": "integer"}}}, "variables: mett: hww_emu has lead_pt, "),
+        ({"variables": {"npv": {"fine": "integer"}}}, "variables.npv: report needs fine bins"),
+        ({"style": {"colours": ["redd"]}}, "style.colours.0: 'redd' does not match"),
         ({"interval": {"level": 1}}, "interval.level: input should be less than 1, not 1"),
     ],
 )
@@ -81,6 +87,28 @@ def test_command_line_is_named_as_the_source() -> None:
     raw = merge(read_yaml("config/hww_emu.yaml"), {"selektion": {}})
     with pytest.raises(ConfigError, match=r"^--config: selektion: unknown key \(did you mean selection\?\)"):
         load(raw, ["config/hww_emu.yaml"])
+
+
+def test_a_wrong_value_of_the_command_line_is_not_blamed_on_a_file() -> None:
+    raw = merge(read_yaml("config/hww_emu.yaml"), {"completeness": "abc"})
+    with pytest.raises(ConfigError, match=r"^--config: completeness: input should be"):
+        load(raw, ["config/hww_emu.yaml"])
+
+
+@pytest.mark.parametrize("name", ["all", "my set"])
+def test_dataset_names_that_would_collide(name: str, tmp_path: Path) -> None:
+    (tmp_path / f"{name}.yaml").write_text("kind: mc\nprocess: tt\nfiles: a.root\n")
+    path = change(tmp_path, {"datasets": str(tmp_path / f"{name}.yaml")})
+    with pytest.raises(ConfigError, match="a dataset cannot have this name"):
+        load(read_yaml(path), [path])
+
+
+def test_what_the_model_calls_quantities_is_what_the_analysis_returns(settings: Callable) -> None:
+    analysis = analyses.get("hww_emu")
+    names = analysis.branches(settings("mc")["selection"])
+    columns = {name: np.empty(0, np.int64 if name.startswith("n") else np.float32) for name in names}
+    found = analysis.select(columns, settings("mc")["selection"]).columns
+    assert {*found, "run"} == set(HwwEmu.QUANTITIES)
 
 
 def test_era_without_window_is_refused(tmp_path: Path) -> None:
@@ -113,6 +141,7 @@ def test_extends_in_a_circle(tmp_path: Path) -> None:
         ("a: 1\nb: 2\na: 3\n", "a: written twice (line 3)"),
         ("a: [1\n", "not valid YAML"),
         ("- a\n", "must hold `key: value` lines"),
+        ("{{a}}: 1\n", "a key must be a word"),
         ("", "must hold `key: value` lines"),
     ],
 )
@@ -136,6 +165,11 @@ def test_missing_file(tmp_path: Path) -> None:
         ("kind: mc\nfiles: [a.root]\n", "mc needs process"),
         ("kind: mc\nprocess: tt\n", "give one of files, lists, recid, rucio, das, toy"),
         ("kind: mc\nprocess: tt\nfiles: ['root:/x/y.root']\n", "a URL needs two slashes"),
+        ("kind: mc\nprocess: tt\nfiles: file:///a.root\n", "files: file:///a.root: write a local file as a path"),
+        (
+            "kind: mc\nprocess: tt\nfiles_per_job: 2\ntoy: {files: 1, events: 1, seed: 1}\n",
+            "files_per_job is not",
+        ),
         ("kind: mc\nproces: tt\nfiles: [a.root]\n", "proces: unknown key (did you mean process?)"),
     ],
 )

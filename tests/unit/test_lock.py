@@ -39,13 +39,14 @@ def files(toy: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> lis
 
 def lock_them(files: list[CatalogFile], per_job: int = 1, **stated: int) -> list[lock.Row]:
     told: list[str] = []
-    text = make("ds", files, stated, SITE, per_job, Path("progress.jsonl"), 2, told.append)
+    described = dataset(files_per_job=per_job)
+    text = make("ds", files, stated, described, SITE, Path("progress.jsonl"), 2, told.append)
     path = lock.path_of("ds")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     locked = lock.read(path)
     assert locked is not None
-    assert locked.stated == {**stated, "files_per_job": per_job}
+    assert (locked.stated, locked.source, locked.files_per_job) == (stated, "list", per_job)
     return locked.rows
 
 
@@ -88,6 +89,8 @@ def test_interrupted_locking_goes_on_where_it_stopped(files: list[CatalogFile]) 
 def test_a_catalogue_that_knows_better_is_believed(files: list[CatalogFile]) -> None:
     with pytest.raises(InputError, match=r"f0\.root: has 100 events, its catalogue says 99"):
         lock_them([CatalogFile("f0.root", events=99)])
+    with pytest.raises(InputError, match=r"f0\.root: has \d+ bytes, its catalogue says 7"):
+        lock_them([CatalogFile("f0.root", bytes=7)])
 
 
 def test_files_keep_their_jobs_when_others_come(files: list[CatalogFile]) -> None:
@@ -123,16 +126,46 @@ def test_a_catalogue_needs_a_lock(files: list[CatalogFile]) -> None:
     with pytest.raises(NotLockedError, match="dataset ds: not locked yet"):
         resolve("ds", from_record)
     lock_them(files)
+    with pytest.raises(NotLockedError, match=r"source is recid:30528, but config/locks/ds\.tsv was made with list"):
+        resolve("ds", from_record)
+    path = lock.path_of("ds")
+    path.write_text(path.read_text().replace("source=list", "source=recid:30528"))
     assert len(resolve("ds", from_record)) == 4
+    with pytest.raises(NotLockedError, match=r"files_per_job is 2, but .* was made with 1"):
+        resolve("ds", from_record.model_copy(update={"files_per_job": 2}))
     with pytest.raises(ConfigError, match="files_per_job needs a lock"):
         resolve("other", dataset(files_per_job=5))
 
 
-@pytest.mark.parametrize("text", ["", "# a=1\n", "# a=1\nno\theader\n", "# a=x\n" + "\t".join(lock.Row._fields)])
+@pytest.mark.parametrize("text", ["\xff", "# a=1\n", "# a=1\nno\theader\n", "# a=x\n" + "\t".join(lock.Row._fields)])
 def test_a_damaged_lock_is_refused(text: str, tmp_path: Path) -> None:
-    (tmp_path / "x.tsv").write_text(text)
+    (tmp_path / "x.tsv").write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match=r"x\.tsv: not a data lock"):
         lock.read(tmp_path / "x.tsv")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda lines: lines[:2], "locks no file"),
+        (lambda lines: [*lines, lines[-1]], "f3.root: locked twice, so its events would count twice"),
+        (lambda lines: [*lines[:-1], lines[-1].replace("f3_root", "f4", 1).replace("f3", "f4", 1)], "changed by hand"),
+    ],
+)
+def test_a_lock_that_was_edited_is_refused(change: Callable, message: str, files: list[CatalogFile]) -> None:
+    lock_them(files)
+    path = lock.path_of("ds")
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+    with pytest.raises(ConfigError, match=message):
+        lock.read(path)
+
+
+def test_another_server_in_the_list_is_used_at_once(files: list[CatalogFile]) -> None:
+    lock_them(files)
+    path = lock.path_of("ds")
+    path.write_text(path.read_text().replace("\tf0.root\tf0.root", "\tf0.root\told/f0.root"))
+    assert resolve("ds", dataset())[0].location == "f0.root"
+    assert lock_them(files)[0].location == "f0.root"
 
 
 def statuses(rows: list[lock.Row], checksums: bool = False) -> dict[str, str]:
@@ -156,7 +189,9 @@ def test_check_finds_what_is_wrong(files: list[CatalogFile]) -> None:
 
 
 def task(name: str, settings: Callable, locked: dict | None = None) -> Task:
-    return Task("ds", paths.file_id(name), name, name, None, {**settings("data"), "kind": "data"}, {"a": 1}, locked)
+    everything = Path("golden.json")
+    everything.write_text('{"278820": [[1, 99999]], "278873": [[1, 99999]], "279588": [[1, 99999]]}')
+    return Task("ds", paths.file_id(name), name, name, str(everything), settings("data"), {"a": 1}, locked)
 
 
 def test_a_changed_file_names_both_versions(files: list[CatalogFile], settings: Callable) -> None:
@@ -192,6 +227,8 @@ def test_one_bad_file_of_a_job_is_recorded_alone(files: list[CatalogFile], setti
     with pytest.raises(InputError, match=r"f1\.root: is truncated"):
         skim_files(tasks, SITE, False, "c4.parquet", "e4.parquet")
     assert not Path("c4.parquet").exists()
+    with pytest.raises(InputError, match="nowhere: no scratch folder can be made there"):
+        skim_files(tasks, SITE._replace(scratch="nowhere"), False, "c4.parquet", "e4.parquet")
 
 
 # Attempts.
@@ -270,6 +307,14 @@ remote.read("root://a//x.root", remote.Site(deadline=0.2), lambda _: signal.sigw
     assert "Timeout" in done.stderr
 
 
+class HttpError(Exception):
+    """As aiohttp raises them."""
+
+    def __init__(self, status: int):
+        super().__init__(f"{status}, message='…'")
+        self.status = status
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -280,6 +325,11 @@ remote.read("root://a//x.root", remote.Site(deadline=0.2), lambda _: signal.sigw
         (TimeoutError(), "timeout"),
         (FileNotFoundError("https://x/a.root"), "missing"),
         (ValueError("not enough bytes"), "corrupt"),
+        (OSError("Cannot connect to host squid-proxy.example:1094 [Connection refused]"), "unreachable"),
+        (OSError("root://x//certificate/401.root: [FATAL] Connection error"), "unreachable"),
+        (HttpError(503), "unreachable"),
+        (HttpError(403), "authentication"),
+        (HttpError(404), "missing"),
     ],
 )
 def test_reasons(error: Exception, expected: str) -> None:

@@ -113,6 +113,13 @@ def test_fingerprint_ignores(package: Path, module: str, text: str) -> None:
     assert before == after
 
 
+def test_fingerprint_leaves_out_what_changes_no_result(package: Path) -> None:
+    before = provenance.fingerprint("skimflow.job", without=("skimflow.physics",))
+    (package / "physics.py").write_text("def cut(x):\n    return x > 30\n")
+    forget()
+    assert provenance.fingerprint("skimflow.job", without=("skimflow.physics",)) == before
+
+
 def test_fingerprint_of_a_skim_covers_its_physics_and_not_the_figures() -> None:
     closure = provenance._closure(("skimflow.skim.job", "skimflow.analyses.hww_emu"))
     assert {"skimflow.physics.kinematics", "skimflow.physics.luminosity", "skimflow.io.nanoaod"} <= closure

@@ -120,6 +120,12 @@ def test_certified(run: int, section: int, expected: bool) -> None:
     assert mask.tolist() == [expected]
 
 
+def test_overlapping_and_touching_ranges() -> None:
+    golden = CertifiedLuminosity({"1": [[1, 100], [10, 20], [101, 103]], "2": [[50, 60], [40, 55]]})
+    assert golden.mask(np.array([1, 1, 1, 2, 2]), np.array([50, 101, 104, 45, 61])).tolist() == [1, 1, 0, 1, 0]
+    assert len(golden.sections()) == 103 + 21
+
+
 def test_certified_but_outside_the_era_window() -> None:
     run = np.array([278808, 278820, 280385, 280386])
     assert CertifiedLuminosity(APPENDIX).mask(run[:1], np.array([10])).all()
@@ -145,7 +151,13 @@ def test_mask_agrees_with_sets_and_ranges_lose_nothing(content: dict[int, set[in
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("[]", "not a certified"), ('{"1": 3}', "not a certified"), ("{", "not a certified"), ("{}", "certifies no")],
+    [
+        ('{"1": [[20, 10]]}', "ends before it begins"),
+        ("[]", "not a certified"),
+        ('{"1": 3}', "not a certified"),
+        ("{", "not a certified"),
+        ("{}", "certifies no"),
+    ],
 )
 def test_bad_golden_json(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "golden.json"

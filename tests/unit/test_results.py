@@ -1,6 +1,7 @@
 """Aggregate, efficiencies, summary, figures and outputs, on a small measurement."""
 
 import json
+import platform
 from collections.abc import Callable
 from pathlib import Path
 
@@ -196,6 +197,9 @@ def test_summary_with_and_without_truth(table: pd.DataFrame, result: Aggregate) 
     assert "only triggered events" in text
     assert "warning" not in text
     bad = {"inputs": ["/a and /b are one file (ROOT UUID u1)"], "duplicates": 3}
+    nothing = {"events": {"read": 10, "certified": 0}}
+    uncertified = {**result.completeness, "datasets": {"G": nothing}}
+    assert "warning: dataset G: none of its 10 events is in" in summary(table, uncertified, clean, None, "Title")
     text = summary(table, result.completeness, bad, None, "Title")
     assert "warning: counted twice: /a and /b are one file" in text
     assert "warning: counted twice: 3 events" in text
@@ -211,7 +215,7 @@ def test_figures_are_the_same_bytes_and_carry_provenance(
         "stability": lambda f: stability(f, table, settings),
         "map": lambda f: efficiency_map(f, table, "electron_pt", "muon_pt", settings),
         "cutflow": lambda f: cutflow(f, flow, settings),
-        "n_minus_one": lambda f: n_minus_one(f, result.counts, axes(measurement.config), settings),
+        "n_minus_one": lambda f: n_minus_one(f, result.counts, axes(measurement.config), ["G", "H"], settings),
     }
     for name, paint in figures.items():
         files = [[tmp_path / f"{name}{i}.{ending}" for ending in ("png", "pdf")] for i in (0, 1)]
@@ -242,6 +246,15 @@ def test_outputs_appear_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with whole(target) as partial:
         partial.write_text("all")
+    # What a killed process left is removed by the next writer; what a living one writes is not.
+    host = platform.node()
+    (tmp_path / f".x.txt.{host}.999999999.partial").touch()
+    living = tmp_path / f".x.txt.{host}.1.partial"
+    living.touch()
+    with whole(target) as partial:
+        partial.write_text("again")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [living.name, "x.txt"]
+    living.unlink()
     assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
 
 

@@ -13,6 +13,7 @@ from skimflow import analyses
 from skimflow.counts.views import select as rows_of
 from skimflow.counts.views import summed
 from skimflow.efficiency import interval, weighted_interval
+from skimflow.errors import InputError
 from skimflow.toy import Sample, collisions, trigger, truth, write_file
 from skimflow.toy.writing import _BASKET
 from tests.conftest import ROOT
@@ -200,6 +201,13 @@ def test_the_issue_of_one_dataset_of_everything(select: Callable) -> None:
     known = truth([TTBAR], 1, select, PATHS, throws=3)
     assert known["in_dataset"] == known["selected"]
     assert known["fired"] == known["fired_in_dataset"]
+
+
+def test_what_the_toy_has_not(select: Callable, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the toy has no process ttbar"):
+        write_file(tmp_path / "x.root", Sample(1, 0, process="ttbar"), 1)
+    with pytest.raises(InputError, match="the toy has no path HLT_Foo"):
+        truth([TTBAR], 1, select, ["HLT_Foo"])
 
 
 def test_no_machine_path_in_the_tree() -> None:

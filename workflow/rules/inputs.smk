@@ -39,7 +39,7 @@ rule toy_certified:
             for file in TARGETS.toy_files("data")
         ],
     output:
-        paths.TOY_CERTIFIED,
+        RESULTS.toy_certified,
     log:
         "logs/toy/certified.log",
     script:

@@ -13,6 +13,7 @@ import fsspec
 
 from skimflow import lock, paths
 from skimflow.catalog.base import CatalogFile
+from skimflow.config import Dataset
 from skimflow.errors import InputError
 from skimflow.io import remote
 from skimflow.io.nanoaod import NanoAOD
@@ -35,8 +36,8 @@ def make(
     name: str,
     files: list[CatalogFile],
     stated: dict[str, int],
+    dataset: Dataset,
     site: remote.Site,
-    files_per_job: int,
     progress: Path,
     workers: int,
     say: Callable[[str], None],
@@ -69,9 +70,10 @@ def make(
         raise InputError(
             "unreachable", f"{name}: {len(failures)} files cannot be locked (run it again for these):\n  {shown}"
         )
-    wanted = {file.lfn for file in files}
-    rows = _assign([row for lfn, row in sorted(known.items()) if lfn in wanted], before, files_per_job)
-    return lock.text(rows, {**stated, "files_per_job": files_per_job})
+    at = {file.lfn: file.location for file in files}
+    rows = _assign([known[lfn] for lfn in sorted(at)], before, dataset.files_per_job)
+    rows = [row._replace(location=at[row.lfn]) for row in rows]
+    return lock.text(rows, stated, lock.source_of(dataset), dataset.files_per_job)
 
 
 def inspect(file: CatalogFile, site: remote.Site) -> lock.Row:
@@ -83,7 +85,9 @@ def inspect(file: CatalogFile, site: remote.Site) -> lock.Row:
     entries, uuid, runs = remote.read(file.location, site, lambda at: _facts(at, site.timeout), file.lfn)
     if file.events is not None and file.events != entries:
         raise InputError("changed", f"{file.location}: has {entries} events, its catalogue says {file.events}")
-    size = file.bytes if file.bytes is not None else remote.read(file.location, site, _size, file.lfn)
+    size = remote.read(file.location, site, _size, file.lfn)
+    if file.bytes not in (None, size):
+        raise InputError("changed", f"{file.location}: has {size} bytes, its catalogue says {file.bytes}")
     first, last = (min(runs), max(runs)) if runs else (None, None)
     key = paths.file_id(file.lfn)
     return lock.Row(key, key, file.lfn, file.location, entries, size, file.adler32 or "", uuid, first, last)
@@ -99,11 +103,18 @@ def check(
 
 
 def adler32(location: str) -> str:
-    """Adler-32 of a file, local or remote, eight hexadecimal digits."""
+    """Adler-32 of a file, local or remote, eight hexadecimal digits.
+
+    Raises:
+        InputError: it cannot be read to its end.
+    """
     value = 1
-    with fsspec.open(location, "rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            value = zlib.adler32(chunk, value)
+    try:
+        with fsspec.open(location, "rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                value = zlib.adler32(chunk, value)
+    except Exception as error:
+        raise InputError(remote.reason(error), f"{location}: cannot be read ({remote.describe(error)})") from error
     return f"{value:08x}"
 
 
@@ -132,8 +143,6 @@ def _facts(location: str, timeout: float) -> tuple[int, str, list[int]]:
 
 
 def _size(location: str) -> int | None:
-    if not paths.is_remote(location):
-        return Path(location).stat().st_size
     try:
         files, path = fsspec.url_to_fs(location)
         return files.size(path)
@@ -160,7 +169,7 @@ def _assign(rows: list[lock.Row], before: lock.Lock | None, files_per_job: int) 
 
     Another `files_per_job` than the lock was made with assigns all of them anew.
     """
-    same = before is not None and before.stated.get("files_per_job", 1) == files_per_job
+    same = before is not None and before.files_per_job == files_per_job
     held = {row.lfn: row.job for row in before.rows} if before and same else {}
     kept = [row._replace(job=held[row.lfn]) for row in rows if row.lfn in held]
     new = [row for row in rows if row.lfn not in held]

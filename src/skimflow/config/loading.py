@@ -1,6 +1,7 @@
 """From YAML to models, with one readable line for each thing that is wrong."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
@@ -32,6 +33,8 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode, deep: bool = False) 
     seen = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, dict | list):
+            raise ConfigError(f"{loader.name}: a key must be a word (line {key_node.start_mark.line + 1})")
         if key in seen:
             line = key_node.start_mark.line + 1
             raise ConfigError(f"{loader.name}: {key}: written twice (line {line})")
@@ -90,7 +93,12 @@ def load(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Measuremen
     folder = paths[0].parent if paths else Path(".")
     content = dict(raw)
     while "extends" in content:
-        base = _shown(folder / content.pop("extends"))
+        extended = content.pop("extends")
+        if not isinstance(extended, str):
+            raise ConfigError(
+                f"{sources[0][0] if sources else '--config'}: extends: must name a file, not {extended!r}"
+            )
+        base = _shown(folder / extended)
         if any(str(base) == name for name, _ in sources):
             raise ConfigError(f"{base}: extends: goes round in a circle")
         sources.insert(0, (str(base), read_yaml(base)))
@@ -136,7 +144,10 @@ def _datasets(config: Config, sources: list[tuple[str, dict]]) -> dict[str, Data
     datasets: dict[str, Dataset] = {}
     for entry in config.datasets:
         path = Path(entry) if entry.endswith((".yaml", ".yml")) else DATASETS / f"{entry}.yaml"
-        name, where = path.stem, _origin(("datasets",), sources) or "--config"
+        name = path.stem
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name == "all":
+            raise ConfigError(f"{path}: a dataset cannot have this name; letters, digits, _ . - (and not `all`)")
+        where = _origin(("datasets",), sources) or "--config"
         if not path.is_file():
             known = sorted(p.stem for p in DATASETS.glob("*.yaml"))
             raise ConfigError(f"{where}: datasets: there is no {path}{_guess(entry, known)}")
@@ -166,7 +177,7 @@ def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[
     elif keys:
         message = f"{message[0].lower()}{message[1:]}, not {problem['input']!r}" if _short(problem) else message
     absent = keys[:-1] if problem["type"] == "missing" else keys
-    where = _origin(absent, sources) or "--config"
+    where = _origin(absent, sources, content) or "--config"
     return ": ".join(part for part in (where, key, message) if part)
 
 
@@ -198,15 +209,20 @@ def _keys(loc: tuple, content: Any, missing: bool) -> tuple:
     return tuple(keys)
 
 
-def _origin(keys: tuple, sources: list[tuple[str, dict]]) -> str | None:
-    """The last file that holds these keys, if one does."""
+def _origin(keys: tuple, sources: list[tuple[str, dict]], merged: Any = None) -> str | None:
+    """The last file that holds these keys, if one does; with the value of `merged`, unless that is a mapping."""
+    said = _at(merged, keys)
     for name, content in reversed(sources):
-        node: Any = content
-        for key in keys:
-            node = node.get(key, _ABSENT) if isinstance(node, Mapping) else _item(node, key)
-        if node is not _ABSENT:
+        value = _at(content, keys)
+        if value is not _ABSENT and (merged is None or isinstance(said, Mapping) or repr(value) == repr(said)):
             return name
     return None
+
+
+def _at(node: Any, keys: tuple) -> Any:
+    for key in keys:
+        node = node.get(key, _ABSENT) if isinstance(node, Mapping) else _item(node, key)
+    return node
 
 
 _ABSENT = object()

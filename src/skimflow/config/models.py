@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -58,6 +58,8 @@ class Variable(Model):
 
     @model_validator(mode="after")
     def _report_on_fine_edges(self) -> "Variable":
+        if self.report and self.fine == "integer":
+            raise ValueError("report needs fine bins: an integer variable shows each value by itself")
         if self.report and self.fine != "integer":
             fine = self.fine.edges
             off = [e for e in self.report if not any(abs(e - f) < 1e-9 * max(1, abs(f)) for f in fine)]
@@ -102,6 +104,7 @@ class CertifiedLuminosity(Model):
     """The golden JSON: `{"run": [[first, last], ...]}`, both ends inclusive."""
 
     path: str | None = Field(None, description="A file on this machine.")
+    toy: bool = Field(False, description="Made for the toy files of this measurement.")
     url: str | None = Field(None, description="Where to fetch it from, once; needs `sha256`.")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         None, description="Checksum of the file; another content is refused."
@@ -109,8 +112,8 @@ class CertifiedLuminosity(Model):
 
     @model_validator(mode="after")
     def _one_source(self) -> "CertifiedLuminosity":
-        if (self.path is None) == (self.url is None):
-            raise ValueError("give either path or url")
+        if sum([self.path is not None, self.url is not None, self.toy]) != 1:
+            raise ValueError("give either path, url or toy")
         if self.url and not self.sha256:
             raise ValueError("url needs sha256: files of the same name with other content do circulate")
         return self
@@ -118,6 +121,12 @@ class CertifiedLuminosity(Model):
 
 class HwwEmu(Model):
     """Offline selection of `hww_emu`: exactly two tight leptons, an electron and a muon of opposite charge."""
+
+    QUANTITIES: ClassVar[tuple[str, ...]] = (
+        *("lead_pt", "lead_eta", "sublead_pt", "sublead_eta", "electron_pt", "electron_eta", "muon_pt", "muon_eta"),
+        *("mll", "ptll", "mt_higgs", "mt_l2_met", "met", "npv", "run"),
+    )
+    """What `variables` may name."""
 
     electron_id: str = Field("mvaFall17V2Iso_WP90", description="Boolean identification flag, a branch `Electron_…`.")
     muon_id: str = Field("tightId", description="Boolean identification flag, a branch `Muon_…`.")
@@ -149,10 +158,10 @@ class Style(Model):
     status: str = Field("Open Data", description="Words after the experiment's name: Open Data, Preliminary, Toy, …")
     experiment: str = Field("CMS", description="The experiment's name on each figure; empty for none.")
     energy: float | None = Field(13, gt=0, description="Centre-of-mass energy in TeV, shown top right.")
-    colours: tuple[str, ...] = Field(
+    colours: tuple[Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")], ...] = Field(
         ("#3f90da", "#bd1f01", "#ffa90e", "#832db6", "#94a4a2"),
         min_length=1,
-        description="Line colours, one per path and then the OR (default: the palette CMS recommends).",
+        description="Line colours `#rrggbb`, one per path and then the OR (default: the palette CMS recommends).",
     )
 
 
@@ -196,8 +205,16 @@ class Config(Model):
                 raise ValueError(f"{era}: last run {last} is before first run {first}")
         return eras
 
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _names(self) -> "Config":
+        for name in self.variables:
+            if name not in self.selection.QUANTITIES:
+                raise ValueError(f"variables: {name}: {self.analysis} has {', '.join(self.selection.QUANTITIES)}")
         for map_ in self.maps:
             for axis in (map_.x, map_.y):
                 if axis not in self.variables:
@@ -245,8 +262,12 @@ class Dataset(Model):
     primary_dataset: Name | None = Field(None, description="Primary dataset (data only), such as MuonEG.")
     process: Name | None = Field(None, description="Simulated process (simulation only), such as TTTo2L2Nu.")
     era: Name | None = Field(None, description="Era; its run window applies when `eras` names it.")
-    nanoaod: str | None = Field(None, pattern=r"^v\d+$", description="NanoAOD version, such as v9.")
-    cross_section: float | None = Field(None, gt=0, description="Cross-section in pb (simulation only).")
+    nanoaod: str | None = Field(
+        None, pattern=r"^v\d+$", description="NanoAOD version, such as v9 (for the record; nothing depends on it yet)."
+    )
+    cross_section: float | None = Field(
+        None, gt=0, description="Cross-section in pb (simulation only; for the record, nothing depends on it yet)."
+    )
     max_files: int | None = Field(None, ge=1, description="Use at most so many files; overrides the measurement's.")
     files_per_job: int = Field(1, ge=1, description="Files that one skim job reads, for many small files.")
     files: tuple[str, ...] = Field((), description="Local paths, globs, or URLs (root://, https://).")
@@ -256,20 +277,38 @@ class Dataset(Model):
     das: str | None = Field(None, pattern=r"^/[^/]+/[^/]+/[^/]+$", description="DAS dataset or pattern. Needs a lock.")
     toy: Toy | None = Field(None, description="Make the files with the toy generator.")
 
+    @field_validator("files", "lists", "recid", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str | int) else value
+
+    @field_validator("files")
+    @classmethod
+    def _locations(cls, files: tuple[str, ...]) -> tuple[str, ...]:
+        for name in files:
+            if name.startswith("file:"):
+                raise ValueError(f"{name}: write a local file as a path, without file:")
+            if re.match(r"^[a-z]+:/[^/]", name):
+                raise ValueError(f"{name}: a URL needs two slashes")
+        return files
+
     @model_validator(mode="after")
-    def _consistent(self) -> "Dataset":
+    def _one_source(self) -> "Dataset":
         given = [name for name in SOURCES if getattr(self, name)]
         if len(given) != 1:
             raise ValueError(f"give one of {', '.join(SOURCES)}" + (f", not {' and '.join(given)}" if given else ""))
+        if self.toy and self.files_per_job > 1:
+            raise ValueError("files_per_job is not for toy files")
+        return self
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Dataset":
         if self.kind == "data" and (not self.primary_dataset or self.process):
             raise ValueError("data needs primary_dataset (and no process)")
         if self.kind == "data" and self.cross_section:
             raise ValueError("cross_section is for simulation")
         if self.kind == "mc" and (not self.process or self.primary_dataset):
             raise ValueError("mc needs process (and no primary_dataset)")
-        for name in self.files:
-            if re.match(r"^[a-z]+:/[^/]", name):
-                raise ValueError(f"{name}: a URL needs two slashes")
         return self
 
     @property

@@ -1,8 +1,10 @@
 """Parquet files that appear whole or not at all, with their provenance in the schema's metadata."""
 
 import contextlib
+import glob
 import json
 import os
+import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,15 @@ _OPTIONS: dict[str, Any] = {"compression": "zstd", "compression_level": 3}
 def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary name beside `path` that becomes `path` when the block ends well, and is removed otherwise.
 
-    The name holds the process id, so two writers of one output do not meet.
+    The name holds host and process, so two writers of one output do not meet; what a killed one left is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    mine = f".{path.name}.{platform.node()}"
+    for left in path.parent.glob(f"{glob.escape(mine)}.*.partial"):
+        if not Path(f"/proc/{left.name.split('.')[-2]}").exists():
+            left.unlink(missing_ok=True)
+    partial = path.with_name(f"{mine}.{os.getpid()}.partial")
     try:
         yield partial
         os.replace(partial, path)

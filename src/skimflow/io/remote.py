@@ -8,6 +8,7 @@ import contextlib
 import faulthandler
 import logging
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 # Errors that may pass by themselves. Everything else fails at once, or moves to the next server.
 TRANSIENT = frozenset({"timeout", "unreachable"})
 # Errors that another server may not have: its copy may be there, or whole.
-_ELSEWHERE = TRANSIENT | {"missing", "corrupt", "not_root", "empty_file"}
+_ELSEWHERE = TRANSIENT | {"missing", "corrupt", "not_root", "empty_file", "changed"}
 # After the deadline, how long the interpreter may hang in code that no signal interrupts.
 _GRACE = 60
 
@@ -89,6 +90,7 @@ def read(
     """
     prepare(site)
     tried: list[str] = []
+    where: list[str] = []
     error = InputError("unreachable", f"{url}: not tried")
     for attempt in range(site.attempts):
         if attempt:
@@ -100,13 +102,16 @@ def read(
             except InputError as failure:
                 _log.warning("attempt %d: %s", attempt + 1, failure)
                 tried.append(failure.reason)
+                where.append(location)
                 error, passing = failure, passing or failure.reason in TRANSIENT
                 if failure.reason not in _ELSEWHERE:
                     raise
         if not passing:
             break
     if len(tried) > 1:
-        raise InputError(error.reason, f"{error} [{len(tried)} attempts: {', '.join(tried)}]") from error
+        last, error = error, InputError(error.reason, f"{error} [{len(tried)} attempts: {', '.join(tried)}]")
+        error.__cause__ = last
+    error.tried = where
     raise error
 
 
@@ -123,7 +128,7 @@ def _staged(location: str, site: Site) -> Iterator[str]:
     """A copy on local scratch, removed in the end."""
     import fsspec
 
-    folder = tempfile.mkdtemp(prefix="skimflow-", dir=site.scratch)
+    folder = scratch(site)
     try:
         copy = str(Path(folder) / Path(lfn(location)).name)
         try:
@@ -134,6 +139,15 @@ def _staged(location: str, site: Site) -> Iterator[str]:
         yield copy
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def scratch(site: Site) -> str:
+    """A new folder on local scratch."""
+    try:
+        return tempfile.mkdtemp(prefix="skimflow-", dir=site.scratch)
+    except OSError as error:
+        where = site.scratch or tempfile.gettempdir()
+        raise InputError("scratch", f"{where}: no scratch folder can be made there ({error.strerror})") from error
 
 
 class _DeadlineError(BaseException):
@@ -169,36 +183,35 @@ def _deadline(location: str, seconds: float) -> Iterator[None]:
 
 _SIGNS = {
     "timeout": ("timeout", "timed out", "operation expired", "[206]"),
+    "unreachable": ("service unavailable", "bad gateway", "too many requests", "server error", "internal error"),
     "authentication": (
         "auth failed",
         "permission denied",
         "[3010]",
         "unauthorized",
         "forbidden",
-        "proxy",
+        "x509",
         "certificate",
     ),
     "missing": ("no such file", "[3011]", "file not found"),
-    "unreachable": (
-        "connection",
-        "connect",
-        "socket",
-        "name or service",
-        "stream disconnect",
-        "[3012]",
-        "server error",
-    ),
 }
+_LOST = ("connection", "connect", "socket", "name or service", "stream disconnect", "[3012]")
+_STATUS = {401: "authentication", 403: "authentication", 404: "missing", 410: "missing", 408: "timeout"}
+_NAMES = re.compile(r"\w+://\S+|host \S+|/\S+|\S+\.\S+:\d+")
 
 
 def reason(error: BaseException) -> str:
     """One word for an error of a remote read: authentication, missing, timeout, unreachable, or corrupt."""
+    status = getattr(error, "status", None)
+    if isinstance(status, int) and status >= 400:
+        return _STATUS.get(status, "unreachable")
     if isinstance(error, FileNotFoundError):
         return "missing"
     if isinstance(error, TimeoutError):
         return "timeout"
-    text = describe(error).lower()
-    for name, signs in _SIGNS.items():
+    # Names of hosts and files say nothing about the error, whatever words they hold.
+    text = _NAMES.sub("", describe(error)).lower()
+    for name, signs in (*_SIGNS.items(), ("unreachable", _LOST)):
         if any(sign in text for sign in signs):
             return name
     return "unreachable" if isinstance(error, OSError) else "corrupt"

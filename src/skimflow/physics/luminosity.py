@@ -22,9 +22,9 @@ class CertifiedLuminosity:
     """
 
     def __init__(self, sections: Sections):
-        ranges = sorted((int(run), int(first), int(last)) for run, pairs in sections.items() for first, last in pairs)
-        self._first = _key(np.array([(run, first) for run, first, _ in ranges], np.int64).reshape(-1, 2).T)
-        self._last = _key(np.array([(run, last) for run, _, last in ranges], np.int64).reshape(-1, 2).T)
+        spans = _merged(sorted((int(run), int(a), int(b)) for run, pairs in sections.items() for a, b in pairs))
+        self._first = _key(np.array([(run, first) for run, first, _ in spans], np.int64).reshape(-1, 2).T)
+        self._last = _key(np.array([(run, last) for run, _, last in spans], np.int64).reshape(-1, 2).T)
 
     @classmethod
     def read(cls, path: str | Path, sha256: str | None = None) -> "CertifiedLuminosity":
@@ -61,6 +61,19 @@ class CertifiedLuminosity:
         place = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
         pairs = np.stack([(start + place) >> 32, (start + place) & 0xFFFFFFFF], axis=1)
         return pairs[in_window(pairs[:, 0], window)]
+
+
+def _merged(spans: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Sorted (run, first, last) with overlapping ranges of a run made one: each section must be in one range."""
+    merged: list[tuple[int, int, int]] = []
+    for run, first, last in spans:
+        if last < first:
+            raise ValueError(f"run {run}: the range [{first}, {last}] ends before it begins")
+        if merged and merged[-1][0] == run and first <= merged[-1][2]:
+            merged[-1] = (run, merged[-1][1], max(last, merged[-1][2]))
+        else:
+            merged.append((run, first, last))
+    return merged
 
 
 def _check(path: str | Path, content: bytes, sha256: str | None) -> None:

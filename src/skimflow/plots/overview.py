@@ -1,6 +1,6 @@
 """Cutflow and N-1 distributions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,14 +36,21 @@ def cutflow(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) ->
     axes.legend(fontsize="small")
 
 
-def n_minus_one(figure: Figure, counts: pa.Table, axes: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def n_minus_one(
+    figure: Figure,
+    counts: pa.Table,
+    axes: Mapping[str, Any],
+    datasets: Collection[str],
+    settings: Mapping[str, Any],
+) -> None:
     """For each cut, the distribution of its variable over events that pass all other cuts; those cut away are grey.
 
     Args:
         counts: aggregated counts.
         axes: for `counts.Axis`, by variable.
+        datasets: those to show, together and unweighted.
     """
-    rows = select(counts, "n_minus_one")
+    rows = select(counts, "n_minus_one", datasets)
     cuts = list(dict.fromkeys(name for _, name, _ in _order(counts) if name in set(rows["name"].to_pylist())))
     columns = 3
     panels = figure.subplots(max(1, -(-len(cuts) // columns)), columns, squeeze=False).reshape(-1)

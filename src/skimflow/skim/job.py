@@ -57,6 +57,8 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
     settings = task.settings
     tallies = Tallies(task.dataset, settings["axes"], settings["maps"])
     certified = task.certified if settings["kind"] == "data" else None
+    if certified is None and settings["kind"] == "data":
+        raise InputError("no_certified", f"{task.location}: collision data, but no certified luminosity is given")
     sections = Sections(certified, settings["run_window"], settings["certified_sha256"])
     with NanoAOD(task.location, task.timeout) as file, whole(events) as partial:
         _as_locked(task, file)
@@ -81,7 +83,8 @@ def record_failure(task: Task, error: InputError, counts: str | Path, events: st
     """Write outputs that count nothing and say why (`on_unreadable: record`)."""
     failure = {"status": "failed", "reason": error.reason, "message": str(error)}
     entries = (task.locked or {}).get("entries")
-    facts = {"file": task.file, "lfn": task.lfn, **failure, "uuid": None, "entries": entries}
+    where = {"attempts": len(error.tried) or 1, "where": list(error.tried) or [task.location]}
+    facts = {"file": task.file, "lfn": task.lfn, **failure, **where, "uuid": None, "entries": entries}
     stamp = {**task.stamp, "inputs": [facts]}
     write_table(pa.table({name: pa.array([], kind) for name, kind in _EVENT_ID.items()}), events, stamp)
     write_table(merge([]), counts, stamp)

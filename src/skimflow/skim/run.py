@@ -1,6 +1,6 @@
 """A skim job: one file, or a few small ones, read from wherever they can be reached."""
 
-import tempfile
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,10 +30,13 @@ def skim_files(tasks: Sequence[Task], site: remote.Site, record: bool, counts: s
     """
     if len(tasks) == 1:
         return _skim(tasks[0], site, record, counts, events)
-    with tempfile.TemporaryDirectory(prefix="skimflow-", dir=site.scratch) as folder:
-        parts = [(Path(folder) / f"{task.file}.counts", Path(folder) / f"{task.file}.events") for task in tasks]
+    folder = Path(remote.scratch(site))
+    try:
+        parts = [(folder / f"{task.file}.counts", folder / f"{task.file}.events") for task in tasks]
         done = [_skim(task, site, record, *part) for task, part in zip(tasks, parts, strict=True)]
         _join([part[0] for part in parts], [part[1] for part in parts], counts, events)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return all(done)
 
 

@@ -45,7 +45,7 @@ class Tallies:
         failed = np.sum([~cut.passed for cut in cuts], axis=0)
         for cut in cuts:
             others = failed == ~cut.passed
-            if cut.variable in self._axes:
+            if cut.variable in self._axes and not self._axes[cut.variable].integer:
                 x = self._axes[cut.variable].index(quantities[cut.variable][others])
                 self._add("n_minus_one", cut.name, cut.variable, x, cut.passed[others], weight[others])
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skimflow.errors import InputError
 from skimflow.toy import trigger
 
 Columns = dict[str, np.ndarray]
@@ -61,6 +62,9 @@ class Sample(NamedTuple):
 
 def collisions(sample: Sample) -> Iterator[Columns]:
     """Endless blocks of collisions, before any trigger selects them: flat NanoAOD columns with trigger bits."""
+    _known("process", sample.process, PROCESSES)
+    _known("primary dataset", sample.primary_dataset, trigger.PRIMARY_DATASETS)
+    _known("era", sample.era, RUNS)
     mixture = _DATA if sample.process is None else {sample.process: 1.0}
     block = 0
     while True:
@@ -72,6 +76,11 @@ def collisions(sample: Sample) -> Iterator[Columns]:
             columns = {name: values for name, values in columns.items() if name not in _SIMULATION_ONLY}
         yield columns
         block += 1
+
+
+def _known(what: str, name: str | None, names: Iterable[str]) -> None:
+    if name is not None and name not in names:
+        raise InputError("toy", f"the toy has no {what} {name} (it has {', '.join(names)})")
 
 
 _SIMULATION_ONLY = ("genWeight", "Generator_weight", "Pileup_nTrueInt", "Jet_hadronFlavour")

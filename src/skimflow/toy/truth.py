@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from skimflow.errors import InputError
 from skimflow.toy import trigger
 from skimflow.toy.collisions import Columns, Sample, collisions
 
@@ -31,6 +32,9 @@ def truth(
     Returns:
         Sums over throws: `selected`, `in_dataset`, and by path `fired` and `fired_in_dataset`.
     """
+    unknown = [path for path in paths if path not in trigger.PATHS]
+    if unknown:
+        raise InputError("toy", f"the toy has no path {', '.join(unknown)} (it has {', '.join(trigger.PATHS)})")
     total: Counter = Counter()
     names = [*paths, ANY]
     for sample in samples:
