@@ -76,7 +76,9 @@ def workflow(folder: Path, size: int) -> tuple[Path, list[str]]:
         take(ROOT / part, copy / part)
     (copy / "config/datasets/dry.yaml").write_text("kind: mc\nprocess: x\nrecid: [1]\n", encoding="utf-8")
     (copy / "config/locks").mkdir(exist_ok=True)
-    (copy / "config/locks/dry.tsv").write_text(lock.text(map(locked, range(size)), {"files": size}), encoding="utf-8")
+    (copy / "config/locks/dry.tsv").write_text(
+        lock.text(map(locked, range(size)), {"files": size}, "recid:1", 1), encoding="utf-8"
+    )
     (copy / "config/dry.yaml").write_text(MEASUREMENT, encoding="utf-8")
     return copy, ["--configfile", "config/dry.yaml"]
 

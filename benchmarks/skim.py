@@ -51,7 +51,6 @@ def toy(events: int, codec: str, filler: int) -> Path:
         partial = path.with_suffix(".partial.root")
         write_file(partial, Sample(1, 0, primary_dataset="MuonEG", era="Run2016G"), events, codec, filler)
         partial.rename(path)
-    GOLDEN.write_text('{"278820": [[1, 1000000]]}')
     return path
 
 
@@ -68,8 +67,11 @@ def one(path: Path) -> None:
     from skimflow.skim import Task, skim_file
     from skimflow.targets import skim_settings
 
-    config, datasets = load(read_yaml("config/hww_emu.yaml"), ["config/hww_emu.yaml"])
-    settings = skim_settings(config, datasets["MuonEG_Run2016G"])
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    GOLDEN.write_text('{"278820": [[1, 1000000]]}')
+    measurement = load(read_yaml("config/hww_emu.yaml"), ["config/hww_emu.yaml"])
+    dataset = measurement.datasets["MuonEG_Run2016G"]
+    settings = {**skim_settings(measurement.config, dataset), "certified_sha256": None}
     task = Task("bench", "x", str(path), str(path), str(GOLDEN), settings, {})
     skim_file(task, FOLDER / "x.counts.parquet", FOLDER / "x.events.parquet")
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

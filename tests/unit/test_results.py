@@ -248,7 +248,7 @@ def test_outputs_appear_whole(tmp_path: Path) -> None:
         partial.write_text("all")
     # What a killed process left is removed by the next writer; what a living one writes is not.
     host = platform.node()
-    (tmp_path / f".x.txt.{host}.999999999.partial").touch()
+    (tmp_path / f".x.txt.{host}.4194399.partial").touch()
     living = tmp_path / f".x.txt.{host}.1.partial"
     living.touch()
     with whole(target) as partial:

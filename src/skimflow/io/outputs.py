@@ -26,7 +26,7 @@ def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     mine = f".{path.name}.{platform.node()}"
     for left in path.parent.glob(f"{glob.escape(mine)}.*.partial"):
-        if not Path(f"/proc/{left.name.split('.')[-2]}").exists():
+        if not _alive(int(left.name.split(".")[-2])):
             left.unlink(missing_ok=True)
     partial = path.with_name(f"{mine}.{os.getpid()}.partial")
     try:
@@ -34,6 +34,16 @@ def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def write_table(table: pa.Table, path: str | os.PathLike[str], stamp: Mapping[str, Any]) -> None:

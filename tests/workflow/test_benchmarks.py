@@ -1,0 +1,26 @@
+"""The benchmarks run: on something small, without looking at what they measure."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.mark.xdist_group("catalogue")
+@pytest.mark.parametrize("benchmark", ["skim", "dry_run"])
+def test_benchmarks_run(benchmark: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    small = f"""
+import sys; sys.path.insert(0, {str(ROOT / "benchmarks")!r}); sys.argv = ["{benchmark}", "--quick"]
+import {benchmark} as b
+b.SIZES = (20, 40, 60)
+b.main()
+"""
+    # A script of its own, as the benchmark starts itself again.
+    done = subprocess.run([sys.executable, "-c", small], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / f"results/benchmarks/{benchmark}.json").read_text())
+    assert len(found["files"] if benchmark == "dry_run" else found) == 2
