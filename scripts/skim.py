@@ -17,5 +17,8 @@ with reporting(snakemake.log[0]):
     ]
     record = snakemake.config["on_unreadable"] == "record"
     complete = skim_files(tasks, Site.of(snakemake.config["reach"]), record, output.counts, output.events)
+    failures = params.task["failures"]
     if not complete:
-        write_text(str(params.task["failures"] + 1), params.failed)
+        write_text(f"{failures + 1}\n", params.failed)
+    elif failures:
+        write_text(f"{failures} mended\n", params.failed)

@@ -23,13 +23,9 @@ class InputFile(NamedTuple):
     entries: int | None = None
 
     @property
-    def local(self) -> list[str]:
-        """The path as a list: empty for a remote file, which is streamed and is no input of a rule.
-
-        Nor is a local file that is not there (and that no rule makes): its job will say so, and can record it.
-        """
-        there = self.location.startswith(paths.TOY) or Path(self.location).exists()
-        return [self.location] if there and not paths.is_remote(self.location) else []
+    def local(self) -> bool:
+        """Whether it is an input of a rule; a remote file is streamed and is none."""
+        return not paths.is_remote(self.location)
 
 
 class Targets:
@@ -41,7 +37,7 @@ class Targets:
         self.unlocked: list[str] = []
         self.jobs: dict[tuple[str, str], list[InputFile]] = {}
         self._failures = {
-            (marker.parent.name, marker.name): _count(marker)
+            (marker.parent.name, marker.name): _failures(marker)
             for marker in map(Path, glob.glob(self.results.failed.format(dataset="*", file="*")))
         }
         self._settings = {name: skim_settings(self.config, dataset) for name, dataset in self.datasets.items()}
@@ -67,8 +63,20 @@ class Targets:
             {"id": f.id, "lfn": f.lfn, "locked": {"uuid": f.uuid, "entries": f.entries} if f.uuid else None}
             for f in self.jobs[dataset, job]
         ]
-        failures = self._failures.get((dataset, job), 0)
+        failures, _ = self._failures.get((dataset, job), (0, False))
         return {"files": files, "settings": self._settings[dataset], "failures": failures}
+
+    def inputs(self, dataset: str, job: str) -> list[str]:
+        """Local files of a skim that Snakemake shall look at.
+
+        A file that is gone is left out of a job that has still to run, so that the job says so, and can record it. It
+        stays with a finished one: Snakemake then leaves the outputs alone, where another set of inputs would make them
+        anew, from a file that is not there.
+        """
+        local = [file.location for file in self.jobs[dataset, job] if file.local]
+        _, failing = self._failures.get((dataset, job), (0, False))
+        finished = Path(self.results.skim_counts.format(dataset=dataset, file=job)).exists() and not failing
+        return [path for path in local if finished or path.startswith(paths.TOY) or Path(path).exists()]
 
     def need_locks(self) -> None:
         """Raises ConfigError while a dataset needs a lock that it has not."""
@@ -104,9 +112,11 @@ def overview(config: Config) -> list[str]:
     return [paths.CUTFLOW, paths.N_MINUS_ONE, *([paths.STABILITY] if config.stability else [])]
 
 
-def _count(marker: Path) -> int:
-    text = marker.read_text(encoding="utf-8").strip()
-    return int(text) if text.isdigit() else 0
+def _failures(marker: Path) -> tuple[int, bool]:
+    """How often a job recorded a failure, and whether the last attempt was one (`3`, or `3 mended`)."""
+    words = marker.read_text(encoding="utf-8").split()
+    number = int(words[0]) if words and words[0].isdigit() else 0
+    return number, number > 0 and "mended" not in words
 
 
 def skim_settings(config: Config, dataset: Dataset) -> dict[str, Any]:

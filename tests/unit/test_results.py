@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -175,13 +174,18 @@ def test_no_data_is_no_number(table: pd.DataFrame) -> None:
     assert (empty["high"] == 1).all()
 
 
-def test_absent_path(result: Aggregate, measurement: Measurement) -> None:
+def test_absent_path(toy: Callable, skim: Callable, settings: Callable, measurement: Measurement) -> None:
     """A path that no file has: every selected event is counted as absent, and there is no efficiency."""
-    names = pa.array(["HLT_Gone" if n.startswith("HLT_Mu12") else n for n in result.counts["name"].to_pylist()])
-    renamed = result.counts.set_column(result.counts.column_names.index("name"), "name", names)
-    config = {**efficiency_config(measurement), "paths": ["HLT_Absent"]}
-    table = efficiencies(renamed, config)
-    assert table.loc[table["trigger"] == "HLT_Absent", "efficiency"].isna().all()
+    paths = [measurement.config.triggers.any_of[0], "HLT_Absent"]
+    changed = settings("mc", triggers={"any_of": paths, "on_missing": "exclude"})
+    counts, events = skim(toy(Sample(5, 0, process="TTTo2L2Nu")), changed)
+    config = {**efficiency_config(measurement), "paths": paths, "datasets": {"ds": {"kind": "mc", "sample": "tt"}}}
+    table = efficiencies(counts, config)
+    totals = table[table["variable"] == "all"].set_index("trigger")
+    for name in ("HLT_Absent", "any"):
+        assert (totals.loc[name, "total_n"], totals.loc[name, "absent_n"]) == (0, events.num_rows)
+        assert np.isnan(totals.loc[name, "efficiency"])
+    assert (totals.loc[paths[0], "total_n"], totals.loc[paths[0], "absent_n"]) == (events.num_rows, 0)
 
 
 def test_summary_with_and_without_truth(table: pd.DataFrame, result: Aggregate) -> None:

@@ -16,7 +16,6 @@ from skimflow.efficiency import interval, weighted_interval
 from skimflow.errors import InputError
 from skimflow.toy import Sample, collisions, trigger, truth, write_file
 from skimflow.toy.writing import _BASKET
-from tests.conftest import ROOT
 
 SIGMA = 0.682689492137086
 TTBAR = Sample(3, 0, process="TTTo2L2Nu")
@@ -196,8 +195,7 @@ def test_the_ratio_in_muon_eg_is_biased_upwards(
         assert found.low > known["fired"][path] / known["selected"] + 0.03
 
 
-def test_the_issue_of_one_dataset_of_everything(select: Callable) -> None:
-    """Without a primary dataset both truths are one."""
+def test_without_a_primary_dataset_both_truths_are_one(select: Callable) -> None:
     known = truth([TTBAR], 1, select, PATHS, throws=3)
     assert known["in_dataset"] == known["selected"]
     assert known["fired"] == known["fired_in_dataset"]
@@ -208,7 +206,3 @@ def test_what_the_toy_has_not(select: Callable, tmp_path: Path) -> None:
         write_file(tmp_path / "x.root", Sample(1, 0, process="ttbar"), 1)
     with pytest.raises(InputError, match="the toy has no path HLT_Foo"):
         truth([TTBAR], 1, select, ["HLT_Foo"])
-
-
-def test_no_machine_path_in_the_tree() -> None:
-    assert not [p for p in (ROOT / "config").rglob("*.yaml") if str(ROOT) in p.read_text(encoding="utf-8")]

@@ -77,6 +77,27 @@ def locked_rows(checkout: Checkout, dataset: str) -> list[lock.Row]:
     return found.rows
 
 
+def test_a_file_that_vanishes(checkout: Checkout) -> None:
+    """Before its skim it is an error, or recorded; after its skim the results stay, and stay up to date."""
+    checkout.edit(
+        "config/datasets/listed.yaml", lambda text: text.replace("store/*.root", "store/0.root, store/gone.root")
+    )
+    checkout.edit("config/datasets/listed.yaml", lambda text: text.replace("files_per_job: 2", "files_per_job: 1"))
+    target = "results/small/summary.txt"
+    text = checkout.run("--cores", "2", target, check=False)
+    assert "error: store/gone.root: no such file" in text
+    record = (target, "--config", "on_unreadable=record", "completeness=0.4")
+    checkout.run("--cores", "2", *record)
+    assert "1 of 2 files processed" in (checkout.folder / target).read_text()
+    assert checkout.jobs(*record)["skim"] == 1
+    (checkout.folder / "store/1.root").rename(checkout.folder / "store/gone.root")
+    checkout.run("--cores", "2", *record)
+    assert "2 of 2 files processed" in (checkout.folder / target).read_text()
+    for name in ("0", "gone"):
+        (checkout.folder / f"store/{name}.root").unlink()
+    assert checkout.jobs(*record) == {}
+
+
 def test_files_and_events_that_occur_twice_are_reported(checkout: Checkout) -> None:
     (checkout.folder / "store/copy.root").write_bytes((checkout.folder / "store/0.root").read_bytes())
     checkout.edit("config/datasets/listed.yaml", lambda text: text.replace("files_per_job: 2", "files_per_job: 1"))

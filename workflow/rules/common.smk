@@ -25,9 +25,7 @@ def skim_inputs():
     """Input functions of a skim; one that returns nothing for every job is left out, as each costs time per job."""
     inputs = {}
     if any(file.local for files in TARGETS.jobs.values() for file in files):
-        inputs["files"] = lambda wc: [
-            path for file in TARGETS.jobs[wc.dataset, wc.file] for path in file.local
-        ]
+        inputs["files"] = lambda wc: TARGETS.inputs(wc.dataset, wc.file)
     if TARGETS.certified():
         inputs["certified"] = lambda wc: TARGETS.certified(wc.dataset)
     return inputs

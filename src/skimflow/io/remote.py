@@ -105,6 +105,7 @@ def read(
                 where.append(location)
                 error, passing = failure, passing or failure.reason in TRANSIENT
                 if failure.reason not in _ELSEWHERE:
+                    failure.tried = where
                     raise
         if not passing:
             break
