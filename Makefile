@@ -4,7 +4,7 @@ CORES ?= all
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
 
-.PHONY: demo test remote bench schema lint clean
+.PHONY: demo test remote condor slurm profiles resume bench schema lint clean
 
 demo: .venv/run.stamp  ## run the workflow end to end on the embedded toy data
 	$(BIN)/snakemake --cores $(CORES)
@@ -15,8 +15,21 @@ demo: .venv/run.stamp  ## run the workflow end to end on the embedded toy data
 test: .venv/dev.stamp  ## pass the tests
 	$(BIN)/python -m pytest $(PYTEST)
 
-remote: .venv/run.stamp  ## add the clients that read root:// and https:// URLs
-	$(PIP) --require-hashes -r envs/remote.txt
+# remote: the clients that read root:// and https:// URLs; condor, slurm: what --profile condor and --profile slurm need.
+remote condor slurm: .venv/run.stamp
+	$(PIP) --require-hashes -r envs/$@.txt
+
+profiles: .venv/run.stamp  ## make --profile condor, slurm and lxplus known in every folder of this user
+	@folder="$$($(BIN)/python -c 'from snakemake.cli import get_appdirs; print(get_appdirs().user_config_dir)')"; \
+	mkdir -p "$$folder"; \
+	for name in condor slurm lxplus; do \
+	    if [ -e "$$folder/$$name" ] && [ ! -L "$$folder/$$name" ]; then \
+	        echo "left alone: $$folder/$$name is your own profile"; \
+	    else ln -sfn "$(CURDIR)/profiles/$$name" "$$folder/$$name" && echo "$$folder/$$name"; fi; \
+	done
+
+resume: .venv/run.stamp  ## after a killed run: cancel its jobs on the cluster, unlock, go on with the same command
+	$(BIN)/python -m skimflow.resume $(ARGS)
 
 bench: .venv/run.stamp  ## time and memory of a skim (BENCH=--quick for a short look)
 	$(BIN)/python benchmarks/skim.py $(BENCH)

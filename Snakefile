@@ -44,19 +44,6 @@ wildcard_constraints:
 report: "workflow/report/workflow.rst"
 
 
-localrules:
-    all,
-    aggregate,
-    duplicates,
-    check_inputs,
-    efficiency,
-    fetch_certified,
-    lock,
-    resolved_config,
-    summary,
-    toy_certified,
-
-
 include: "workflow/rules/common.smk"
 
 
@@ -67,6 +54,7 @@ rule all:
         locked,
         RESULTS.summary,
         RESULTS.report,
+    localrule: True
 
 
 include: "workflow/rules/catalog.smk"

@@ -5,6 +5,7 @@ rule lock:
     """Find the files of all datasets, open each once, and write config/locks/<dataset>.tsv. Goes on where it stopped."""
     log:
         "logs/lock.log",
+    localrule: True
     threads: 8
     params:
         datasets={
@@ -21,6 +22,7 @@ rule check_inputs:
     """Verify every locked file: that it is there, unchanged; with `--config checksums=true` to the last byte."""
     log:
         RESULTS.log("check_inputs"),
+    localrule: True
     threads: 8
     params:
         datasets=[n for n, d in TARGETS.datasets.items() if not d.toy],

@@ -1,4 +1,23 @@
-# Helpers of the rules.
+# Helpers of the rules. Rules marked `localrule` are short and stay on the machine where Snakemake was started; the others
+# are the jobs of a cluster.
+
+
+def needs(memory, minutes):
+    """Memory (MB) and time of a job, doubled at each attempt, by the names that Slurm and HTCondor look for.
+
+    Slurm reads mem_mb and runtime. HTCondor's plugin reads request_memory, and allowed_execute_duration in seconds; a
+    job over it is held. On one machine they only count with `--resources mem_mb=…`.
+    """
+
+    def twice(number):
+        return lambda wildcards, attempt: number * 2 ** (attempt - 1)
+
+    return {
+        "mem_mb": twice(memory),
+        "request_memory": twice(memory),
+        "runtime": twice(minutes),
+        "allowed_execute_duration": twice(60 * minutes),
+    }
 
 
 def figure(folder, name, caption, **labels):

@@ -15,6 +15,7 @@ rule plot_efficiency:
         ),
     log:
         RESULTS.log("plot_efficiency", "{variable}"),
+    localrule: True
     params:
         settings=targets.plot_settings(CONFIG),
         code=fingerprint("skimflow.plots.efficiency"),
@@ -30,6 +31,7 @@ rule plot_map:
         **figure("maps", "{x}-{y}", "map", figure="efficiency map", against="{x}, {y}"),
     log:
         RESULTS.log("plot_map", "{x}-{y}"),
+    localrule: True
     params:
         settings=targets.plot_settings(CONFIG),
         code=fingerprint("skimflow.plots.efficiency"),
@@ -51,6 +53,7 @@ rule plot_stability:
         ),
     log:
         RESULTS.log("plot_stability"),
+    localrule: True
     params:
         settings=targets.plot_settings(CONFIG),
         code=fingerprint("skimflow.plots.efficiency"),
@@ -73,6 +76,7 @@ rule plot_cutflow:
         ),
     log:
         RESULTS.log("plot_cutflow"),
+    localrule: True
     params:
         settings=targets.plot_settings(CONFIG),
         code=fingerprint("skimflow.plots.overview"),
@@ -90,6 +94,7 @@ rule plot_n_minus_one:
         ),
     log:
         RESULTS.log("plot_n_minus_one"),
+    localrule: True
     params:
         settings=targets.plot_settings(CONFIG),
         axes=targets.axes(CONFIG),

@@ -7,6 +7,7 @@ rule fetch_certified:
         paths.FETCHED,
     log:
         "logs/inputs/{file}.log",
+    localrule: True
     params:
         source=(
             CONFIG.certified_luminosity.model_dump()
@@ -24,6 +25,8 @@ rule toy_file:
         truth=paths.TOY_TRUTH,
     log:
         "logs/toy/{dataset}/{file}.log",
+    resources:
+        **needs(memory=1500, minutes=30),
     params:
         toy=lambda wc: targets.toy_settings(TARGETS.datasets[wc.dataset], wc.file),
         code=fingerprint("skimflow.toy.writing"),
@@ -42,6 +45,7 @@ rule toy_certified:
         RESULTS.toy_certified,
     log:
         "logs/toy/certified.log",
+    localrule: True
     script:
         "../../scripts/toy_certified.py"
 
@@ -52,6 +56,7 @@ rule toy_truth:
         RESULTS.truth,
     log:
         RESULTS.log("toy_truth"),
+    localrule: True
     params:
         **targets.truth_settings(CONFIG, TARGETS.datasets),
         code=fingerprint("skimflow.toy.truth", f"skimflow.analyses.{CONFIG.analysis}"),

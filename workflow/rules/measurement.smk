@@ -7,6 +7,7 @@ rule resolved_config:
         RESULTS.config,
     log:
         RESULTS.log("resolved_config"),
+    localrule: True
     params:
         config=CONFIG.model_dump(mode="json"),
     script:
@@ -31,6 +32,7 @@ rule aggregate:
         ),
     log:
         RESULTS.log("aggregate"),
+    localrule: True
     params:
         completeness=CONFIG.completeness,
         windows=targets.windows(CONFIG, TARGETS.datasets),
@@ -48,6 +50,7 @@ rule duplicates:
         RESULTS.duplicates,
     log:
         RESULTS.log("duplicates"),
+    localrule: True
     params:
         samples={name: dataset.sample for name, dataset in TARGETS.datasets.items()},
         code=fingerprint("skimflow.duplicates"),
@@ -70,6 +73,7 @@ rule efficiency:
         ),
     log:
         RESULTS.log("efficiency"),
+    localrule: True
     params:
         settings=targets.efficiency_settings(CONFIG, TARGETS.datasets),
         code=fingerprint("skimflow.efficiency.table"),
@@ -93,6 +97,7 @@ rule summary:
         ),
     log:
         RESULTS.log("summary"),
+    localrule: True
     params:
         title=CONFIG.title,
         code=fingerprint("skimflow.summary"),

@@ -13,6 +13,7 @@ rule skim:
     benchmark:
         RESULTS.benchmark("skim", "{dataset}", "{file}")
     resources:
+        **needs(memory=1500, minutes=60),
         # Where the files are reached. Resources are not tracked: another server reruns nothing.
         location=lambda wc: "\n".join(
             f.location for f in TARGETS.jobs[wc.dataset, wc.file]
