@@ -12,7 +12,7 @@ import sys
 
 from snakemake.utils import min_version
 
-from skimflow import paths, targets
+from skimflow import paths, session, targets
 from skimflow.config import load
 from skimflow.errors import SkimflowError
 from skimflow.provenance import fingerprint
@@ -25,6 +25,8 @@ if not workflow.configfiles:
 
 
 try:
+    if workflow.is_main_process:
+        session.refuse_after_a_kill(sys.argv[1:])
     TARGETS = targets.Targets(load(config, workflow.configfiles))
 except SkimflowError as error:
     sys.exit(f"error: {error}")
@@ -45,6 +47,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/handlers.smk"
 
 
 rule all:

@@ -79,6 +79,20 @@ class Checkout:
         assert not check or done.returncode == 0, done.stdout
         return done.stdout
 
+    def resume(self, *arguments: str) -> str:
+        """`make resume`; what it says."""
+        done = subprocess.run(
+            [sys.executable, "-m", "skimflow.resume", *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
     def jobs(self, *arguments: str) -> Counter:
         """What a dry run would do: number of jobs by rule, without `all`."""
         text = self.run("-n", *arguments)
@@ -90,8 +104,8 @@ class Checkout:
         del counts["all"], counts["total"]
         return counts
 
-    def kill_after(self, marks: int, *arguments: str) -> bool:
-        """SIGKILL Snakemake and its jobs when it has told of so many jobs; whether it came to that."""
+    def kill_after(self, marks: int, *arguments: str, jobs_too: bool = True) -> bool:
+        """SIGKILL Snakemake, and its jobs, when it has told of so many jobs; whether it came to that."""
         process = subprocess.Popen(
             self.command("--cores", "2", *arguments),
             cwd=self.folder,
@@ -106,7 +120,7 @@ class Checkout:
         for line in process.stdout:
             seen += "Finished jobid" in line or line.startswith(("rule ", "localrule "))
             if seen >= marks:
-                os.killpg(process.pid, signal.SIGKILL)
+                (os.killpg if jobs_too else os.kill)(process.pid, signal.SIGKILL)
                 break
         process.stdout.close()
         return process.wait() == -signal.SIGKILL

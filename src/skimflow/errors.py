@@ -28,3 +28,7 @@ class InputError(SkimflowError):
 
 class IncompleteError(SkimflowError):
     """Too little of the data was processed to go on."""
+
+
+class EngineError(SkimflowError):
+    """The batch system does not answer, or refuses."""

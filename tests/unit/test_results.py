@@ -16,7 +16,8 @@ from skimflow.config import Measurement
 from skimflow.counts import merge
 from skimflow.efficiency import efficiencies, interval
 from skimflow.errors import IncompleteError, InputError
-from skimflow.io.outputs import read_stamp, whole, write_table
+from skimflow.files import whole
+from skimflow.io.outputs import read_stamp, write_table
 from skimflow.logs import reporting
 from skimflow.plots.canvas import draw
 from skimflow.plots.efficiency import efficiency_map, stability, turn_on

@@ -59,6 +59,23 @@ def test_killed_again_and_again_gives_the_same_bytes(undisturbed: Checkout, tmp_
     assert not list(other.folder.rglob("results/small/**/*.parquet.*"))
 
 
+@pytest.mark.xdist_group("end-to-end")
+def test_resume_after_a_kill_that_left_jobs_at_work(undisturbed: Checkout, tmp_path: Path) -> None:
+    """SIGKILL to Snakemake alone: refused with the command that helps, which stops the orphans and goes on."""
+    other = Checkout(tmp_path)
+    assert other.kill_after(2, jobs_too=False)
+    text = other.run("--cores", "2", check=False)
+    assert "error: `snakemake --cores 2`" in text
+    assert "was killed" in text
+    assert "make resume" in text
+    assert "LockException" not in text
+    assert other.jobs()["skim"] == 4  # a dry run may look
+    text = other.resume()
+    assert "going on: snakemake --cores 2" in text
+    assert other.final_files() == undisturbed.final_files()
+    assert not list(other.folder.glob(".snakemake/skimflow/*"))
+
+
 @pytest.fixture
 def damaged(tmp_path: Path) -> Checkout:
     """One of the toy's files is cut short after it was made."""

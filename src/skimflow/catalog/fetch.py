@@ -6,7 +6,7 @@ import pooch
 import requests
 
 from skimflow.errors import InputError
-from skimflow.io.outputs import whole
+from skimflow.files import whole
 
 
 def fetch(url: str, sha256: str, path: str | os.PathLike[str]) -> None:

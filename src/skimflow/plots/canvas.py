@@ -14,6 +14,8 @@ import mplhep
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from skimflow.files import whole
+
 _MARKERS = "osD^v<>"
 _SHORT = 46
 
@@ -37,8 +39,9 @@ def draw(
         paint(figure)
         _label(figure, settings["style"], stamp.get("completeness", ""))
         for file in files:
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(file, dpi=100, metadata=_metadata(Path(file), stamp))
+            kind = Path(file).suffix.removeprefix(".")
+            with whole(file) as partial:
+                figure.savefig(partial, format=kind, dpi=100, metadata=_metadata(Path(file), stamp))
         plt.close(figure)
 
 

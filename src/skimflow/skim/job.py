@@ -17,8 +17,9 @@ from skimflow import analyses
 from skimflow.analyses.base import Columns, Cut, Selection
 from skimflow.counts.table import merge
 from skimflow.errors import InputError
+from skimflow.files import whole
 from skimflow.io.nanoaod import NanoAOD
-from skimflow.io.outputs import EventWriter, whole, write_table
+from skimflow.io.outputs import EventWriter, write_table
 from skimflow.physics.triggers import ANY, Decision, decisions
 from skimflow.skim.sections import Sections
 from skimflow.skim.tallies import Tallies

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 
 from skimflow.counts.table import merge, read
 from skimflow.errors import InputError
+from skimflow.files import whole
 from skimflow.io import remote
-from skimflow.io.outputs import EventWriter, read_stamp, whole, write_table
+from skimflow.io.outputs import EventWriter, read_stamp, write_table
 from skimflow.skim.job import Task, record_failure, skim_file
 
 

@@ -10,6 +10,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
+from skimflow.files import whole
 from skimflow.toy import trigger
 from skimflow.toy.collisions import Columns, Sample, collisions
 from skimflow.toy.truth import pick
@@ -30,7 +31,12 @@ def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD
     """
     path, book = Path(path), _Book(sample)
     seeded = uuid.UUID(bytes=np.random.default_rng([sample.seed, sample.index, *path.stem.encode()]).bytes(16))
-    with uproot.recreate(path, compression=_CODECS[codec], uuid_function=lambda: seeded) as file:
+    # Handed over opened: uproot writes a file's name into it, and the temporary name holds the process.
+    with (
+        whole(path) as partial,
+        partial.open("w+b") as sink,
+        uproot.recreate(sink, compression=_CODECS[codec], uuid_function=lambda: seeded) as file,
+    ):
         tree = None
         for columns in _kept(sample, events, book):
             content = _branches(columns, filler, sample)
@@ -38,7 +44,8 @@ def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD
             tree.extend(content)
         file["LuminosityBlocks"] = book.sections()
         file["Runs"] = book.runs()
-    path.with_suffix(".truth.json").write_text(json.dumps(book.truth(), indent=1) + "\n", encoding="utf-8")
+    with whole(path.with_suffix(".truth.json")) as partial:
+        partial.write_text(json.dumps(book.truth(), indent=1) + "\n", encoding="utf-8")
 
 
 class _Book:
