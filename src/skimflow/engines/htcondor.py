@@ -8,6 +8,9 @@ from skimflow.errors import EngineError
 _EVENT_LOG = "/snakemake-rules.log"
 """Name of the event log that Snakemake's plugin gives to all its jobs: others of the same folder are not touched."""
 
+_COMPLETED = 4
+"""Ended by itself, and waiting to leave the queue."""
+
 
 class HTCondor:
     """The schedd of this machine."""
@@ -16,12 +19,13 @@ class HTCondor:
 
     def jobs(self, folder: str) -> list[str]:
         client = _client()
+        # The schedd chooses: it may hold ten thousand jobs of other people.
+        wanted = f"Iwd == {_quoted(os.path.realpath(folder))} && JobStatus != {_COMPLETED}"
         try:
-            found = client.Schedd().query(projection=["ClusterId", "ProcId", "Iwd", "UserLog", "JobStatus"])
+            found = client.Schedd().query(constraint=wanted, projection=["ClusterId", "ProcId", "UserLog"])
         except client.HTCondorException as error:
             raise EngineError(f"HTCondor does not answer: {error}") from error
-        here = os.path.realpath(folder)
-        return [f"{ad['ClusterId']}.{ad['ProcId']}" for ad in found if _ours(ad, here) and not _completed(ad)]
+        return [f"{ad['ClusterId']}.{ad['ProcId']}" for ad in found if str(ad.get("UserLog", "")).endswith(_EVENT_LOG)]
 
     def remove(self, jobs: Sequence[str]) -> None:
         client = _client()
@@ -39,10 +43,7 @@ def _client():
     return htcondor2
 
 
-def _ours(ad, folder: str) -> bool:
-    return os.path.realpath(ad["Iwd"]) == folder and str(ad.get("UserLog", "")).endswith(_EVENT_LOG)
-
-
-def _completed(ad) -> bool:
-    """Ended by itself, and waiting to leave the queue."""
-    return ad["JobStatus"] == 4
+def _quoted(text: str) -> str:
+    """A string of HTCondor's expression language."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
