@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -166,18 +167,30 @@ def test_images_install_and_start_alike() -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", one(r"^USER (.+)$", "Dockerfile")), "not as root"
 
 
+def noted(script: str, arguments: Sequence[str], command: str, folder: Path, **variables: str) -> list[list[str]]:
+    """The calls that a script of envs/ makes of a command, with the folder of each; the command only notes them."""
+    (folder / command).write_text(f'#!/bin/sh\necho "$PWD" "$@" >> {folder}/calls\n', encoding="utf-8")
+    (folder / command).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", **variables}
+    subprocess.run([ENVS / script, *arguments], env=environment, cwd=folder, check=True)
+    return [line.split() for line in (folder / "calls").read_text(encoding="utf-8").splitlines()]
+
+
 def test_the_installer_takes_locks_with_hashes(tmp_path: Path) -> None:
-    """Its commands, as a `python` that only notes them is asked to run them."""
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\necho "$PWD" "$@" >> {tmp_path}/asked\n', encoding="utf-8")
-    python.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(["sh", ENVS / "install.sh", *LOCKED], env=environment, cwd=tmp_path, check=True)
-    *locks, package = [line.split() for line in (tmp_path / "asked").read_text(encoding="utf-8").splitlines()]
-    assert len(locks) == len(LOCKED)
-    for words, name in zip(locks, LOCKED, strict=True):
-        assert words[0] == str(ROOT)
-        assert words[-3:] == ["--require-hashes", "-r", f"envs/{name}.txt"]
-    assert package[0] == str(ROOT)
+    *locks, package = noted("install.sh", LOCKED, "python", tmp_path)
+    assert [words[-3:] for words in locks] == [["--require-hashes", "-r", f"envs/{name}.txt"] for name in LOCKED]
     assert package[-3:] == ["--no-deps", "--no-build-isolation", "."]
-    assert all({"pip", "install", "--no-cache-dir"} <= set(words) for words in [*locks, package])
+    for words in [*locks, package]:
+        assert words[0] == str(ROOT)
+        assert {"pip", "install", "--no-cache-dir"} <= set(words)
+
+
+@pytest.mark.parametrize("start", [["/submit/.venv/bin/python", "-m", "snakemake"], []], ids=["shared", "not shared"])
+def test_a_job_of_htcondor_starts_the_image(tmp_path: Path, start: list[str]) -> None:
+    """Both ways in which the executor plugin gives arguments to a job_wrapper."""
+    [words] = noted("in_image.sh", [*start, "--snakefile", "python.smk"], "apptainer", tmp_path, SKIMFLOW_IMAGE="x.sif")
+    here = str(tmp_path)
+    assert words == [
+        *[here, "exec", "--bind", here, "x.sif"],
+        *["python", "-m", "snakemake", "--snakefile", "python.smk"],
+    ]
