@@ -127,6 +127,7 @@ def begin(executor: str, command: Sequence[str]) -> None:
     run.path.write_text(json.dumps(asdict(run)), encoding="utf-8")
     atexit.register(_end, run)
     if executor in ENGINES:
+        ENGINES[executor].prepare()
         threading.Thread(target=_watch, args=(executor,), daemon=True).start()
 
 

@@ -9,6 +9,9 @@ class Engine(Protocol):
 
     name: str
 
+    def prepare(self) -> None:
+        """Make Snakemake's plugin fit for outages, in the process that follows the jobs."""
+
     def jobs(self, folder: str) -> list[str]:
         """Ids of the jobs that Snakemake submitted from `folder` and that have not left the queue.
 

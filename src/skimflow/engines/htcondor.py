@@ -17,6 +17,9 @@ class HTCondor:
 
     name = "HTCondor"
 
+    def prepare(self) -> None:
+        """The plugin reads its event log through an outage."""
+
     def jobs(self, folder: str) -> list[str]:
         client = _client()
         # The schedd chooses: it may hold ten thousand jobs of other people.

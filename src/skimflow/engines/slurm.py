@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 
+from skimflow.engines import slurm_plugin
 from skimflow.errors import EngineError
 
 _PREFIX = "skimflow"
@@ -17,6 +18,9 @@ class Slurm:
     """The cluster that `squeue` speaks to."""
 
     name = "Slurm"
+
+    def prepare(self) -> None:
+        slurm_plugin.mend()
 
     def jobs(self, folder: str) -> list[str]:
         here = os.path.realpath(folder)

@@ -1,0 +1,70 @@
+"""What only HTCondor has: jobs that are removed, held and released; memory and time as its plugin reads them."""
+
+import pytest
+
+from tests.engines.cluster import COUNTS, JOBS, same, wait
+from tests.engines.condor import Pool
+from tests.engines.condor_runs import CondorCheckout
+
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("condor")]
+COMPLETED, REMOVED = "4", "3"
+
+
+def test_a_job_asks_for_what_its_rule_and_the_profile_say(condor_finished: CondorCheckout) -> None:
+    asked = ("RequestMemory", "RequestDisk", "RequestCpus", "JobMaxVacateTime", "JobLeaseDuration")
+    jobs = condor_finished.attributes("JobStatus", *asked)
+    assert jobs == [[COMPLETED, "1500", str(1000 * 1024), "1", "5", "300"]] * (JOBS + 1)
+
+
+def test_removed_and_held_jobs_again(condor: CondorCheckout, pool: Pool, condor_local: CondorCheckout) -> None:
+    """Two are removed and one is held by an operator; the held one leaves the queue, so that it can never run twice."""
+    bad = condor.skims()[:3]
+    condor.trouble(hold=bad)
+    run = condor.start("--retries", "0", COUNTS)
+    condor.wait_until_started(run, JOBS)
+    pool.command("condor_hold", condor.number(bad[2]))
+    pool.command("condor_rm", condor.number(bad[0]), condor.number(bad[1]))
+    code, text = condor.end(run)
+    assert code == 1
+    assert text.count("was removed/aborted") == 2, text
+    assert "Hold reason: via condor_hold" in text
+    assert condor.done() == set(condor.skims()) - set(bad)
+    assert condor.queue() == []
+    condor.trouble()
+    assert condor.jobs(COUNTS)["skim"] == 3
+    condor.go_well(COUNTS)
+    assert condor.submitted() == JOBS + 3
+    same(condor, condor_local)
+
+
+def test_held_job_goes_on_when_it_is_released(condor: CondorCheckout, pool: Pool, condor_local: CondorCheckout) -> None:
+    held = condor.skims()[0]
+    condor.trouble(hold=[held])
+    run = condor.start("--htcondor-held-timeout", "300", *condor.outputs(held))
+    condor.wait_until_started(run, 1)
+    pool.command("condor_hold", condor.number(held))
+    wait(lambda: "is held: via condor_hold" in condor.log(), "the run does not tell of the held job")
+    pool.command("condor_release", condor.number(held))
+    code, text = condor.end(run)
+    assert code == 0, text
+    assert condor.submitted() == 1
+    same(condor, condor_local)
+
+
+def test_more_memory_and_time_at_the_second_attempt(
+    condor: CondorCheckout, pool: Pool, condor_local: CondorCheckout
+) -> None:
+    greedy, slow = condor.skims()[:2]
+    condor.trouble(greedy=[greedy], hold=[slow])
+    run = condor.start(*condor.outputs(greedy, slow))
+    condor.wait_until_started(run, 2)
+    # Its 60 minutes, over within seconds.
+    pool.command("condor_qedit", condor.number(slow), "AllowedExecuteDuration", "1")
+    code, text = condor.end(run)
+    assert code == 0, text
+    assert "MB used, 1500 MB requested" in text
+    assert "exceeded allowed execute duration" in text
+    jobs = condor.attributes("JobStatus", "RequestMemory", "AllowedExecuteDuration")
+    assert sorted(jobs[:2]) == [[REMOVED, "1500", "1"], [REMOVED, "1500", "3600"]]
+    assert jobs[2:] == [[COMPLETED, "3000", "7200"]] * 2
+    same(condor, condor_local)
