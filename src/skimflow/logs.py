@@ -25,11 +25,10 @@ class _Lines(logging.Formatter):
 
 
 class Told(NamedTuple):
-    """What a job's log tells: the events that a skim read, its errors in one line each, whether it ran to its end."""
+    """What a job's log tells: the events that a skim read (None if it does not say), its errors in one line each."""
 
     events: int | None
     errors: list[str]
-    done: bool
 
 
 @contextlib.contextmanager
@@ -77,7 +76,7 @@ def told(log: str | Path) -> Told | None:
     entries = [(level, message.strip()) for level, message in zip(words[::2], words[1::2], strict=True)]
     read = [match for level, message in entries if (match := _READ.fullmatch(message))]
     errors = [_in_one_line(message) for level, message in entries if level == "ERROR" and message[:1] != "["]
-    return Told(int(read[-1][1]) if read else None, errors, ("INFO", "done") in entries)
+    return Told(int(read[-1][1]) if read else None, errors)
 
 
 def _in_one_line(message: str) -> str:
