@@ -13,6 +13,7 @@ from skimflow.logs import Told, account, reporting, told
 from skimflow.progress import Follower, Skim, Skims, failures
 from skimflow.progress.failures import SHOWN, Failure
 from skimflow.progress.skims import duration, number
+from tests.conftest import ROOT
 
 
 class Clock:
@@ -83,16 +84,28 @@ def test_a_failed_skim_that_is_tried_again_is_not_failed() -> None:
     clock.now += 10
     run.finished(0, 500)
     run.failed(1)
-    assert run.settled
+    assert run.over
     assert run.line() == "skims: 1 of 2 done, 1 failed; 500 events, 50/s"
     run.started(1)
-    assert not run.settled
+    assert not run.over
     assert run.line().startswith("skims: 1 of 2 done, 1 running; ")
     clock.now += 10
     run.finished(1, 500)
-    assert (run.settled, run.undone) == (True, 0)
+    assert (run.over, run.undone) == (True, 0)
     clock.now += 1000  # what comes after the skims does not slow them down
     assert run.line() == "skims: 2 of 2 done; 1 k events, 50/s"
+
+
+def test_a_run_that_was_stopped_foretells_nothing() -> None:
+    run, clock = skims([None] * 3, local=False)
+    run.started(0)
+    run.started(1)
+    clock.now += 10
+    run.finished(0, 500)
+    assert run.line() == "skims: 1 of 3 done, 1 submitted or running; 500 events, 50/s; less than a minute left"
+    clock.now += 10
+    run.stop()
+    assert (run.line(), run.undone) == ("skims: 1 of 3 done; 500 events, 50/s", 2)
 
 
 def test_events_come_from_the_lock_when_the_log_does_not_tell() -> None:
@@ -176,10 +189,11 @@ ADVICE = "For further error details see the cluster/cloud log and the log files 
             "was ended by SIGKILL (too little memory?)",
         ),
         ("Command 'x' returned non-zero exit status 143.", "was ended by SIGTERM"),
+        ("Command 'x' died with <Signals.SIGINT: 2>.", "was interrupted"),
         ("Command 'x' returned non-zero exit status 3.", "ended with exit status 3 and left no reason behind"),
         ("", "left no reason behind"),
     ],
-    ids=["removed", "held", "memory", "killed", "terminated", "status", "silent"],
+    ids=["removed", "held", "memory", "killed", "terminated", "interrupted", "status", "silent"],
 )
 def test_why_a_job_failed_that_could_not_say_so(said: str, reason: str) -> None:
     for log in (None, Told(None, [])):
@@ -212,9 +226,48 @@ def test_a_table() -> None:
         "    reason  no server has it",
         "    log     logs/skim/ds/c.log",
         "",
-        "Mend what is wrong and run the same command: it does exactly these 3 again, the 2 skims that the run did not "
+        "Mend it and run the same command: it does exactly these 3 again, the 2 skims that the run did not",
         "come to, and what depends on them.",
     ]
+
+
+def test_the_pages_show_what_is_printed() -> None:
+    name, small = "/store/data/Run2016G/MuonEG/NANOAOD", "results/toy/small_{}.root"
+    shown = {
+        "docs/cluster.md": [
+            Failure(
+                f"MuonEG_2016G: {name}/a.root",
+                f"{name}/a.root: is truncated: 20000 bytes, its header says 175354",
+                "logs/hww_emu/skim/MuonEG_2016G/a-aee1d128.log",
+            ),
+            Failure(
+                f"MuonEG_2016G: {name}/b.root",
+                "Job 11 with HTCondor Cluster ID 17 was removed/aborted.",
+                ".snakemake/htcondor/skim/skim-11_17.err",
+            ),
+        ],
+        "README.md": [
+            Failure(
+                f"small_{dataset}: {small.format(file)}",
+                f"is truncated: 20000 bytes, its header says {size}",
+                f"logs/small/skim/small_{dataset}/small_{log}.log",
+            )
+            for dataset, file, size, log in (
+                ("G", "G/small_G_0001", 175354, "G_0001-aee1d128"),
+                ("tt", "tt/small_tt_0000", 188472, "tt_0000-22998363"),
+            )
+        ],
+    }
+    for page, rows in shown.items():
+        assert failures.table(rows, 0, "") in (ROOT / page).read_text(encoding="utf-8"), page
+    run, clock = skims([1_000_000] * 48, local=False)
+    for job in range(20):
+        run.started(job)
+    clock.now += 60
+    for job in range(11):
+        run.finished(job, 1_000_000)
+    run.failed(11)
+    assert f"\n{run.line()}\n" in (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
 
 
 def test_a_long_table_is_in_a_file(tmp_path: Path) -> None:
@@ -314,7 +367,7 @@ def test_a_log_of_an_earlier_attempt_does_not_explain_this_one(run: Callable[...
     assert "reason  Job 1 with HTCondor Cluster ID 12 was removed/aborted." in text
     assert "is truncated" not in text
     assert "log     none (it would be" in text
-    assert "it does exactly this one again, the 1 skim that the run did not come to, and" in text
+    assert "it does exactly this one again, the 1 skim that the run did not\ncome to, and" in text
     assert there.lines == ["skims: 0 of 2 done, 1 failed"]
 
 
@@ -381,8 +434,9 @@ def test_a_line_is_shown_from_time_to_time_when_something_changed(
     while not here.lines and time.monotonic() < deadline:
         time.sleep(0.01)
     here.follower.show()
-    here.end()
     assert here.lines == ["skims: 0 of 2 done, 1 running"]
+    here.end()
+    assert here.lines[1:] == ["skims: 0 of 2 done"]
 
 
 def test_a_defect_in_here_does_not_end_the_run(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:

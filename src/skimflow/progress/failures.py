@@ -53,6 +53,8 @@ def _killed(ended: re.Match[str]) -> str:
     code, name = ended.groups()
     if code and int(code) > 128:
         name = signal.Signals(int(code) - 128).name
+    if name == "SIGINT":
+        return "was interrupted"
     memory = " (too little memory?)" if name == "SIGKILL" else ""
     return f"was ended by {name}{memory}" if name else f"ended with exit status {code} and left no reason behind"
 
@@ -75,7 +77,7 @@ def table(failures: Sequence[Failure], undone: int, path: str) -> str:
     if len(ordered) > SHOWN:
         blocks.append(f"and {len(ordered) - SHOWN} more: {path} has all {len(ordered)}")
     if ordered or undone:
-        blocks.append(_advice(len(ordered), undone))
+        blocks.append(textwrap.fill(_advice(len(ordered), undone), _WIDTH))
     return "\n\n".join(blocks)
 
 
@@ -119,4 +121,4 @@ def _advice(failed: int, undone: int) -> str:
         return f"Run the same command again for the {rest}."
     again = f"does exactly {'this one' if failed == 1 else f'these {failed}'} again"
     also = f"the {rest}, " if undone else ""
-    return f"Mend what is wrong and run the same command: it {again}, {also}and what depends on them."
+    return f"Mend it and run the same command: it {again}, {also}and what depends on them."

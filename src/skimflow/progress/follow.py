@@ -86,6 +86,7 @@ class Follower(logging.Handler):
         for job in failed:
             if job not in self._failures:
                 self._failed(job, "", [])
+        self._skims.stop()
         self.show()
         rows = list(self._failures.values())
         failures.write(rows, self._table)
@@ -129,7 +130,7 @@ class Follower(logging.Handler):
 
     def _hear_job_finished(self, record: Any) -> None:
         self._finished(record.job_id)
-        if record.job_id in self._skims.planned and self._skims.settled:
+        if record.job_id in self._skims.planned and self._skims.over:
             self.show()
 
     def _finished(self, job: int) -> None:

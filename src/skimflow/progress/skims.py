@@ -47,7 +47,7 @@ class Skims:
         self._done: set[int] = set()
         self._events = 0
         self._first = self._last = 0.0
-        self._begun = False
+        self._begun = self._stopped = False
 
     def started(self, job: int) -> None:
         """A skim was started or submitted, for the first time or again."""
@@ -76,10 +76,15 @@ class Skims:
         """How many are done, at work, and failed (unless they are tried again)."""
         return len(self._done), len(self._running), len(self._failed)
 
+    def stop(self) -> None:
+        """The run has ended: what is not done is not at work either."""
+        self._running.clear()
+        self._stopped = True
+
     @property
-    def settled(self) -> bool:
-        """Whether none is left to do."""
-        return not self.undone
+    def over(self) -> bool:
+        """Whether nothing more is to come."""
+        return self._stopped or not self.undone
 
     @property
     def undone(self) -> int:
@@ -88,7 +93,7 @@ class Skims:
 
     def line(self) -> str:
         """Done, at work, failed; events and their rate since the first skim began; the time left when it is known."""
-        now = self._last if self.settled else self._clock()
+        now = self._last if self.over else self._clock()
         done, running, failed = self.counts
         jobs = [f"{done} of {len(self.planned)} done"]
         jobs += [f"{count} {what}" for count, what in ((running, self._at_work), (failed, "failed")) if count]
@@ -108,7 +113,7 @@ class Skims:
         None while too few have ended: those at work, of which nothing is known yet, would make it far too long.
         """
         done, undone = self._work()
-        if self.settled or not done or len(self._done) < min(len(self._running), _ENOUGH):
+        if self.over or not done or len(self._done) < min(len(self._running), _ENOUGH):
             return None
         left = (self._last - self._first) / done * undone - (now - self._last)
         return left if left > 0 else (now - self._first) / done * undone
