@@ -190,10 +190,11 @@ ADVICE = "For further error details see the cluster/cloud log and the log files 
         ),
         ("Command 'x' returned non-zero exit status 143.", "was ended by SIGTERM"),
         ("Command 'x' died with <Signals.SIGINT: 2>.", "was interrupted"),
-        ("Command 'x' returned non-zero exit status 3.", "ended with exit status 3 and left no reason behind"),
-        ("", "left no reason behind"),
+        ("Command 'x' returned non-zero exit status 3.", "ended with exit status 3; nothing is in its log"),
+        ("Command 'x' returned non-zero exit status 255.", "ended with exit status 255; nothing is in its log"),
+        ("", "nothing is in its log"),
     ],
-    ids=["removed", "held", "memory", "killed", "terminated", "interrupted", "status", "silent"],
+    ids=["removed", "held", "memory", "killed", "terminated", "interrupted", "status", "no signal", "silent"],
 )
 def test_why_a_job_failed_that_could_not_say_so(said: str, reason: str) -> None:
     for log in (None, Told(None, [])):
@@ -401,7 +402,7 @@ def test_other_rules_fail_too_and_some_failures_are_not_events(run: Callable[...
     text = here.end(finished=(1,), failed=(2, 7, 8))
     assert "  aggregate\n    reason  only 3 of 4 files were processed\n" in text
     assert "reason  Job 2 completed successfully, but some output files are missing." in text
-    assert "  aggregate x y\n    reason  left no reason behind\n" in text
+    assert "  aggregate x y\n    reason  nothing is in its log\n" in text
     assert here.lines == ["skims: 1 of 2 done, 1 failed; 1 events"]
 
 

@@ -15,6 +15,7 @@ SHOWN = 20
 _WIDTH = 100
 _LONGEST = 400
 """Letters of a reason on the terminal."""
+_SILENT = "nothing is in its log"
 _SUFFIX = re.compile(r"\s*For further error details see the cluster/cloud log .*", re.DOTALL)
 _PLACE = re.compile(r"^\w+ in (?:rule \w+ in )?file .*?, line \d+:\n")
 _EXIT = re.compile(r"returned non-zero exit status (\d+)|died with <Signals\.(\w+)")
@@ -45,18 +46,18 @@ def reason(told: Told | None, said: str) -> str:
     ended = _EXIT.search(text)
     if ended:
         text = _killed(ended)
-    return " ".join(text.split()) or "left no reason behind"
+    return " ".join(text.split()) or _SILENT
 
 
 def _killed(ended: re.Match[str]) -> str:
     """How a process on this machine ended; a shell says 128 + signal."""
     code, name = ended.groups()
-    if code and int(code) > 128:
-        name = signal.Signals(int(code) - 128).name
+    if code:
+        name = {int(sign): sign.name for sign in signal.Signals}.get(int(code) - 128)
     if name == "SIGINT":
         return "was interrupted"
     memory = " (too little memory?)" if name == "SIGKILL" else ""
-    return f"was ended by {name}{memory}" if name else f"ended with exit status {code} and left no reason behind"
+    return f"was ended by {name}{memory}" if name else f"ended with exit status {code}; {_SILENT}"
 
 
 def table(failures: Sequence[Failure], undone: int, path: str) -> str:

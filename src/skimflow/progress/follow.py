@@ -24,10 +24,9 @@ _CONDOR_OUTPUT = ".snakemake/htcondor/{rule}/{rule}-{job}_{cluster}.err"
 """Where HTCondor's plugin keeps what a job wrote to the terminal, with the folder of the profiles."""
 
 
-class Known(NamedTuple):
+class _Job(NamedTuple):
     """A job that was started: what to call it, its log, and the state of that log then."""
 
-    rule: str
     what: str
     log: str
     before: tuple[int, int] | None
@@ -45,16 +44,16 @@ class Follower(logging.Handler):
     def __init__(self, skims: Skims, say: Callable[[str], Any], table: str):
         super().__init__()
         self._skims, self._say, self._table = skims, say, table
-        self._jobs: dict[int, Known] = {}
+        self._jobs: dict[int, _Job] = {}
         self._failures: dict[int, Failure] = {}
         self._said: dict[int | None, str] = {}
         self._shown = (0, 0, 0)
         self._interval = float(os.environ.get("SKIMFLOW_PROGRESS", _INTERVAL))
         self._over = threading.Event()
-        failures.write([], table)
 
     def start(self, logger: logging.Logger) -> None:
-        """Listen, and show a line from time to time."""
+        """Listen, and show a line from time to time. The table of an earlier run goes."""
+        failures.write([], self._table)
         logger.addHandler(self)
         if self._interval:
             threading.Thread(target=self._tell, daemon=True).start()
@@ -111,7 +110,7 @@ class Follower(logging.Handler):
         else:
             what = " ".join([record.rule_name, *map(str, record.wildcards.values())])
         self._failures.pop(record.jobid, None)
-        self._jobs[record.jobid] = Known(record.rule_name, what, log, _state(log))
+        self._jobs[record.jobid] = _Job(what, log, _state(log))
 
     def _hear_error(self, record: Any) -> None:
         """An exception; that of a job on this machine is followed by its `job_error` in the same thread."""
