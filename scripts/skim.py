@@ -1,8 +1,8 @@
 """Rule `skim`."""
 
-from skimflow.io.outputs import write_text
+from skimflow.io.outputs import read_stamp, write_text
 from skimflow.io.remote import Site
-from skimflow.logs import reporting
+from skimflow.logs import account, reporting
 from skimflow.provenance import stamp
 from skimflow.skim import Task, skim_files
 
@@ -17,6 +17,7 @@ with reporting(snakemake.log[0]):
     ]
     record = snakemake.config["on_unreadable"] == "record"
     complete = skim_files(tasks, Site.of(snakemake.config["reach"]), record, output.counts, output.events)
+    account(read_stamp(output.counts)["inputs"])
     failures = params.task["failures"]
     if not complete:
         write_text(f"{failures + 1}\n", params.failed)

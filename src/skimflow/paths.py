@@ -19,6 +19,7 @@ class Results:
     def __init__(self, name: str):
         self.root = f"results/{name}"
         self.logs = f"logs/{name}"
+        self.failures = f"{self.logs}/failed.tsv"
         self.config = f"{self.root}/config.json"
         self.skim_counts = f"{self.root}/skim/{{dataset}}/{{file}}.counts.parquet"
         self.skim_events = f"{self.root}/skim/{{dataset}}/{{file}}.events.parquet"

@@ -60,7 +60,7 @@ def dataset(*files: str) -> Dataset:
 
 def test_the_snakefile_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from skimflow import config, paths, provenance, targets;"
+        "import sys; from skimflow import config, paths, progress, provenance, session, targets;"
         " provenance.fingerprint('skimflow.skim.job');"
         f" print([m for m in {HEAVY} if m in sys.modules])"
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,15 @@ import pytest
 
 from skimflow.io.outputs import read_stamp
 from tests.checkout import Checkout
+
+_WITH = "with reporting(snakemake.log[0]):\n"
+_FAIL_ONCE = """\
+    from pathlib import Path
+    from skimflow.errors import SkimflowError
+    if snakemake.wildcards.file.startswith("small_G_0000") and not Path("tried").exists():
+        Path("tried").touch()
+        raise SkimflowError("made to fail")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +101,20 @@ def damaged(tmp_path: Path) -> Checkout:
 
 @pytest.mark.xdist_group("failures")
 def test_a_bad_file_fails_its_job_only_and_says_why(damaged: Checkout) -> None:
-    text = damaged.run("--cores", "2", check=False)
+    assert "skims:" not in damaged.run("-n")
+    # Another one fails, at its first attempt only: that one is done in the end.
+    damaged.edit("scripts/skim.py", lambda text: text.replace(_WITH, _WITH + _FAIL_ONCE))
+    text = damaged.run("--cores", "2", "--retries", "1", check=False)
     assert "error: results/toy/small_tt/small_tt_0000.root: is truncated" in text
+    assert "error: made to fail" in text
+    table = text[text.index("1 job failed:") :]
+    log = next(damaged.folder.glob("logs/small/skim/small_tt/*.log")).relative_to(damaged.folder)
+    assert "  small_tt: results/toy/small_tt/small_tt_0000.root\n    reason  is truncated: 20000 bytes" in table
+    assert f"    log     {log}\n" in table
+    assert "it does exactly this one again" in table
+    assert "made to fail" not in table
+    assert re.search(r"^skims: 3 of 4 done, 1 failed; 1\.2 k events, \S+/s$", text, flags=re.MULTILINE)
+    assert len((damaged.folder / "logs/small/failed.tsv").read_text().splitlines()) == 2
     assert "Traceback" not in text
     assert len(list(damaged.folder.glob("results/small/skim/*/*.counts.parquet"))) == 3
     assert not (damaged.folder / "results/small/counts.parquet").exists()
@@ -106,9 +128,12 @@ def test_a_bad_file_fails_its_job_only_and_says_why(damaged: Checkout) -> None:
 def test_a_bad_file_can_be_recorded(damaged: Checkout) -> None:
     text = damaged.run("--cores", "2", "--config", "on_unreadable=record", check=False)
     assert "error: only 3 of 4 files were processed" in text
+    assert "  aggregate\n    reason  only 3 of 4 files were processed" in text
+    assert re.search(r"^skims: 3 of 4 done, 1 failed; 1\.2 k events, \S+/s$", text, flags=re.MULTILINE)
     assert "small_tt: results/toy/small_tt/small_tt_0000.root: is truncated" in text
     settings = ("--config", "on_unreadable=record", "completeness=0.7")
-    damaged.run("--cores", "2", *settings)
+    text = damaged.run("--cores", "2", *settings)
+    assert "1 job could not read all input (on_unreadable: record):\n\n  small_tt: results/toy/small_tt" in text
     assert "3 of 4 files processed" in (damaged.folder / "results/small/summary.txt").read_text()
     # Each run tries the recorded file again, and no other, until it can be read.
     for _ in range(2):
@@ -117,6 +142,9 @@ def test_a_bad_file_can_be_recorded(damaged: Checkout) -> None:
     assert damaged.jobs(*settings)["skim"] == 1
     path = damaged.folder / "results/toy/small_tt/small_tt_0000.root"
     path.write_bytes(path.with_suffix(".intact").read_bytes())
-    damaged.run("--cores", "2", *settings)
+    text = damaged.run("--cores", "2", *settings)
+    assert "skims: 1 of 1 done (3 were done before); 400 events" in text
+    assert "Mend it" not in text
+    assert not (damaged.folder / "logs/small/failed.tsv").exists()
     assert "4 of 4 files processed" in (damaged.folder / "results/small/summary.txt").read_text()
     assert damaged.jobs(*settings) == {}
