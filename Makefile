@@ -4,7 +4,7 @@ CORES ?= all
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
 
-.PHONY: demo test remote condor slurm profiles resume bench schema lint clean
+.PHONY: demo test engines remote condor slurm profiles resume bench schema lint clean
 
 demo: .venv/run.stamp  ## run the workflow end to end on the embedded toy data
 	$(BIN)/snakemake --cores $(CORES)
@@ -12,17 +12,20 @@ demo: .venv/run.stamp  ## run the workflow end to end on the embedded toy data
 	@echo
 	@echo "figures: results/demo/plots/   report: results/demo/report.html"
 
-test: .venv/dev.stamp  ## pass the tests
-	$(BIN)/python -m pytest $(PYTEST)
+test: .venv/dev.stamp  ## pass the tests (PYTEST="-k name" for some of them)
+	$(BIN)/python -m pytest -m "not real and not engine" $(PYTEST)
+
+engines: .venv/dev.stamp  ## start HTCondor, Slurm and XRootD here, as far as they can be had, and pass the tests on them
+	$(BIN)/python -m pytest -m engine $(PYTEST)
 
 # remote: the clients that read root:// and https:// URLs; condor, slurm: what --profile condor and --profile slurm need.
 remote condor slurm: .venv/run.stamp
 	$(PIP) --require-hashes -r envs/$@.txt
 
-profiles: .venv/run.stamp  ## make --profile condor, slurm and lxplus known in every folder of this user
+profiles: .venv/run.stamp  ## make --profile condor, slurm, … known in every folder of this user
 	@folder="$$($(BIN)/python -c 'from snakemake.cli import get_appdirs; print(get_appdirs().user_config_dir)')"; \
 	mkdir -p "$$folder"; \
-	for name in condor slurm lxplus; do \
+	for name in condor condor-transfer lxplus slurm; do \
 	    if [ -e "$$folder/$$name" ] && [ ! -L "$$folder/$$name" ]; then \
 	        echo "left alone: $$folder/$$name is your own profile"; \
 	    else ln -sfn "$(CURDIR)/profiles/$$name" "$$folder/$$name" && echo "$$folder/$$name"; fi; \

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-_PARTS = ("Snakefile", "config", "workflow", "scripts", "profiles", "src")
+_PARTS = ("Snakefile", "config", "workflow", "scripts", "profiles", "src", "envs")
 
 SMALL = """\
 extends: hww_emu.yaml

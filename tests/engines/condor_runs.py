@@ -21,8 +21,7 @@ class CondorCheckout(ClusterCheckout):
         super().__init__(folder, ("--profile", profile, *QUICK), pool.environment, template)
         if template is None:
             (folder / "condor").symlink_to("profiles/condor")
-            for name in ("condor", "lxplus"):
-                self.edit(f"profiles/{name}/config.yaml", _hurried)
+            self.edit("profiles/condor/config.yaml", hurried)
 
     def submitted(self) -> int:
         return len(self.attributes("ClusterId"))
@@ -43,7 +42,8 @@ class CondorCheckout(ClusterCheckout):
         return self.pool.submitted(self.folder, *names)
 
 
-def _hurried(profile: str) -> str:
+def hurried(profile: str) -> str:
+    """A profile in which held jobs are given up within seconds."""
     profile, found = re.subn(r"(?m)^(htcondor-held-timeout:) \d+", rf"\1 {HELD}", profile)
     profile, also = re.subn(r"(EnteredCurrentStatus >) \d+", rf"\1 {REMOVED}", profile)
     assert found == also == 1

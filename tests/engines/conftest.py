@@ -21,7 +21,7 @@ PROXY = {"X509_USER_PROXY": "/shared/proxy", "BEARER_TOKEN_FILE": "/shared/token
 
 @pytest.fixture(scope="session")
 def pool() -> Iterator[Pool]:
-    _need("snakemake_executor_plugin_htcondor", "make condor", htcondor.missing())
+    need("snakemake_executor_plugin_htcondor", "make condor", htcondor.missing())
     try:
         htcondor.fetch()
     except RuntimeError as error:
@@ -32,7 +32,7 @@ def pool() -> Iterator[Pool]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    _need("snakemake_executor_plugin_slurm", "make slurm", slurm_engine.missing())
+    need("snakemake_executor_plugin_slurm", "make slurm", slurm_engine.missing())
     with tempfile.TemporaryDirectory(prefix="sf-") as folder, slurm_engine.running(Path(folder)) as started:
         yield started
 
@@ -106,7 +106,8 @@ def _run_there(checkout: ClusterCheckout) -> ClusterCheckout:
     return checkout
 
 
-def _need(plugin: str, command: str, missing: str) -> None:
+def need(plugin: str, command: str, missing: str) -> None:
+    """Skip where a Python package, or something of the machine, is not there."""
     pytest.importorskip(plugin, reason=f"{plugin} is not installed ({command})")
     if missing:
         _absent(f"not on this machine: {missing}")

@@ -1,13 +1,17 @@
 """What only HTCondor has: jobs that are removed, held and released; memory and time as its plugin reads them."""
 
+import sys
+
 import pytest
 
 from tests.engines.cluster import COUNTS, JOBS, same, wait
 from tests.engines.condor import Pool
-from tests.engines.condor_runs import CondorCheckout
+from tests.engines.condor_runs import QUICK, CondorCheckout, hurried
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("condor")]
 COMPLETED, REMOVED = "4", "3"
+HIDE = """unshare --user --map-root-user --mount sh -c 'mount -t tmpfs none "$0" && exec "$@"'"""
+"""Words before a folder and a command that does not see it."""
 
 
 def test_a_job_asks_for_what_its_rule_and_the_profile_say(condor_finished: CondorCheckout) -> None:
@@ -26,8 +30,9 @@ def test_removed_and_held_jobs_again(condor: CondorCheckout, pool: Pool, condor_
     pool.command("condor_rm", condor.number(bad[0]), condor.number(bad[1]))
     code, text = condor.end(run)
     assert code == 1
-    assert text.count("was removed/aborted") == 2, text
-    assert "Hold reason: via condor_hold" in text
+    told = text.split("3 jobs failed:")[1]
+    assert told.count("was removed/aborted") == 2, text
+    assert "Hold reason: via condor_hold" in " ".join(told.split())
     assert condor.done() == set(condor.skims()) - set(bad)
     assert condor.queue() == []
     condor.trouble()
@@ -51,20 +56,30 @@ def test_held_job_goes_on_when_it_is_released(condor: CondorCheckout, pool: Pool
     same(condor, condor_local)
 
 
-def test_more_memory_and_time_at_the_second_attempt(
-    condor: CondorCheckout, pool: Pool, condor_local: CondorCheckout
-) -> None:
+def test_more_memory_and_time_at_the_second_attempt(condor: CondorCheckout, condor_local: CondorCheckout) -> None:
     greedy, slow = condor.skims()[:2]
     condor.trouble(greedy=[greedy], hold=[slow])
-    run = condor.start(*condor.outputs(greedy, slow))
-    condor.wait_until_started(run, 2)
-    # Its 60 minutes, over within seconds.
-    pool.command("condor_qedit", condor.number(slow), "AllowedExecuteDuration", "1")
-    code, text = condor.end(run)
+    seconds = "skim:allowed_execute_duration=30*attempt"
+    code, text = condor.go("--set-resources", seconds, "--", *condor.outputs(greedy, slow))
     assert code == 0, text
     assert "MB used, 1500 MB requested" in text
     assert "exceeded allowed execute duration" in text
     jobs = condor.attributes("JobStatus", "RequestMemory", "AllowedExecuteDuration")
-    assert sorted(jobs[:2]) == [[REMOVED, "1500", "1"], [REMOVED, "1500", "3600"]]
-    assert jobs[2:] == [[COMPLETED, "3000", "7200"]] * 2
+    assert jobs == [[REMOVED, "1500", "30"]] * 2 + [[COMPLETED, "3000", "60"]] * 2
+    same(condor, condor_local)
+
+
+def test_without_a_shared_file_system(condor: CondorCheckout, condor_local: CondorCheckout) -> None:
+    """The folder of the run is hidden from the jobs; HTCondor sends what they need and brings what they made."""
+    hidden = condor.folder.resolve()
+    condor.edit("profiles/condor-transfer/config.yaml", hurried)
+    condor.edit("envs/on_worker.sh", lambda text: text.replace("exec ", f"exec {HIDE} {hidden} "))
+    condor.profile = ("--profile", "profiles/condor-transfer", *QUICK)
+    condor.variables["SKIMFLOW_PYTHON"] = sys.executable
+    chosen = condor.skims()[-2:]
+    condor.go_well(*condor.outputs(*chosen))
+    assert condor.submitted() == 2
+    assert condor.done() == set(chosen)
+    logs = [path.read_text() for path in condor.folder.glob("logs/small/skim/*/*.log")]
+    assert [log.splitlines()[-1] for log in logs] == ["INFO done"] * 2
     same(condor, condor_local)

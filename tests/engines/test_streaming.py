@@ -17,17 +17,19 @@ from skimflow.io import nanoaod
 from skimflow.io.remote import Site, prepare, read
 from skimflow.skim import Task, skim_files
 from skimflow.toy import Sample
+from tests.engines.conftest import need
 from tests.engines.xrootd import Server, available, serving
 
-pytestmark = [
-    pytest.mark.xdist_group("xrootd"),
-    pytest.mark.skipif(not available(), reason="no xrootd server here (Debian: xrootd-server)"),
-]
-pytest.importorskip("fsspec_xrootd", reason="the XRootD client is not installed (extra: remote)")
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("xrootd")]
 
 QUICK = Site(attempts=2, pause=0, timeout=3, deadline=30)
 prepare(QUICK)  # before the client is imported
 TTBAR = Sample(11, 0, process="TTTo2L2Nu")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def xrootd() -> None:
+    need("fsspec_xrootd", "make remote", "" if available() else "xrootd (Debian: xrootd-server)")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.engines.cluster import free_ports
+
 _CONFIG = """\
 all.role server
 all.export / r/o
@@ -34,7 +36,8 @@ class Server:
     """
 
     def __init__(self, served: Path, run: Path):
-        self.served, self.run, self.port = served, run, _free_port()
+        self.served, self.run = served, run
+        (self.port,) = free_ports(1)
         self._process: subprocess.Popen | None = None
 
     @property
@@ -58,7 +61,8 @@ class Server:
                 break
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.01)
-        raise RuntimeError(f"xrootd did not start: see {self.run}")
+        logs = [path.read_text(errors="replace") for path in self.run.glob("**/log") if path.is_file()]
+        raise RuntimeError(f"xrootd did not start: {''.join(logs)[-2000:]}")
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -74,14 +78,13 @@ class Server:
 @contextlib.contextmanager
 def serving(served: Path, run: Path) -> Iterator[Server]:
     server = Server(served, run)
-    server.start()
+    try:
+        server.start()
+    except RuntimeError:  # somebody took the port in between
+        server.kill()
+        server = Server(served, run)
+        server.start()
     try:
         yield server
     finally:
         server.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

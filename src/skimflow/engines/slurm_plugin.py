@@ -6,7 +6,7 @@
   (a submit node that slept longer than MinJobAge): the plugin waits for it for ever.
 - It looks less and less often while nothing ends, in the end every three minutes.
 
-With `slurm-status-attempts` as large as in profiles/slurm, it asks until it has an answer, and keeps its jobs meanwhile.
+With `slurm-status-attempts` as large as in profiles/slurm it asks until it has an answer, and keeps its jobs meanwhile.
 """
 
 import functools

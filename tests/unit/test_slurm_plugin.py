@@ -1,0 +1,98 @@
+"""What is changed in Slurm's executor plugin: it remembers, and gives up jobs that Slurm does not know any more."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from skimflow.engines import slurm_plugin
+from skimflow.engines.slurm_plugin import Answers, remembered, without_lost
+
+SQUEUE, SACCT = "squeue --noheader", "sacct -X"
+
+
+def test_what_was_learnt_once_is_remembered_through_an_outage() -> None:
+    answers = iter([None, 300, None])
+    ask = remembered(lambda: next(answers))
+    assert [ask(), ask(), ask()] == [None, 300, 300]
+
+
+class Plugin:
+    """Stands for the executor: yields all its jobs as active, as for states it does not know."""
+
+    next_seconds_between_status_checks = 180
+
+    def __init__(self) -> None:
+        self.failed: list[tuple[str, str]] = []
+
+    def report_job_error(self, job: Any, msg: str) -> None:
+        self.failed.append((job.external_jobid, msg))
+
+    async def check_active_jobs(self, active: list[Any]) -> AsyncIterator[Any]:
+        for job in active:
+            yield job
+
+
+def looks(*answers: dict[str, str] | None, jobs: tuple[str, ...] = ("7", "8"), command: str = SQUEUE) -> list[Any]:
+    """The jobs that are still waited for after each answer, and the plugin."""
+    heard, plugin, left = Answers(), Plugin(), []
+    check = without_lost(Plugin.check_active_jobs, heard)
+
+    async def look(answer: dict[str, str] | None, waiting: list[Any]) -> list[Any]:
+        async def query(command: str, logger: None) -> tuple:
+            return (answer, 0.1) if answer is not None else (None, None)
+
+        assert (await heard.listen(query)(command, None))[0] == answer
+        return [job async for job in check(plugin, waiting)]
+
+    waiting = [SimpleNamespace(external_jobid=number) for number in jobs]
+    for answer in answers:
+        waiting = asyncio.run(look(answer, waiting))
+        left.append([job.external_jobid for job in waiting])
+    return [left, plugin]
+
+
+def test_a_job_that_is_missing_three_times_in_a_row_is_lost() -> None:
+    listed = {"8": "RUNNING"}
+    left, plugin = looks(listed, listed, listed, listed)
+    assert left == [["7", "8"], ["7", "8"], ["8"], ["8"]]
+    assert plugin.failed == [("7", "Slurm does not know its job 7 any more. ")]
+
+
+def test_a_job_that_comes_back_is_not_lost() -> None:
+    with_it, without = {"7": "RUNNING", "8": "RUNNING"}, {"8": "RUNNING"}
+    left, plugin = looks(without, without, with_it, without, without)
+    assert left[-1] == ["7", "8"]
+    assert plugin.failed == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "jobs", "command"),
+    [(None, ("7",), SQUEUE), ({}, ("7",), SACCT), ({}, ("7_1",), SQUEUE)],
+    ids=["no answer", "sacct hears late", "a pending task of an array has no line"],
+)
+def test_silence_is_not_absence(answer: dict | None, jobs: tuple, command: str) -> None:
+    left, plugin = looks(*[answer] * 5, jobs=jobs, command=command)
+    assert left[-1] == [*jobs]
+    assert plugin.failed == []
+
+
+def test_it_looks_at_least_once_a_minute() -> None:
+    _, plugin = looks({})
+    assert plugin.next_seconds_between_status_checks == 60
+
+
+def test_the_plugin_has_what_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = pytest.importorskip("snakemake_executor_plugin_slurm", reason="the Slurm plugin is not installed")
+    for owner, name in (
+        (plugin, "get_min_job_age"),
+        (plugin, "query_job_status"),
+        (plugin.Executor, "check_active_jobs"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    before = plugin.get_min_job_age, plugin.query_job_status, plugin.Executor.check_active_jobs
+    slurm_plugin.mend()
+    after = plugin.get_min_job_age, plugin.query_job_status, plugin.Executor.check_active_jobs
+    assert [new.__wrapped__ for new in after] == list(before)
