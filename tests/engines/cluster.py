@@ -115,6 +115,10 @@ class ClusterCheckout(Checkout, abc.ABC):
         new.write_text(json.dumps(jobs), encoding="utf-8")
         new.rename(self.folder / "trouble.json")
 
+    def harmless(self) -> None:
+        """No trouble, and no notes of who has started."""
+        self.edit("scripts/skim.py", lambda text: text.replace(_CALL, ""))
+
     def damage(self, skim: str) -> None:
         """Cut the input of a skim in half, behind the back of Snakemake."""
         path = self.toy(skim)

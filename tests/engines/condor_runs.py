@@ -9,7 +9,7 @@ from tests.engines.condor import Pool
 
 QUICK = ("--seconds-between-status-checks", "1", "--latency-wait", "10")
 """What is not as in profiles/condor. Nothing else, so that the profile is what is tested."""
-HELD, REMOVED = 3, 6
+HELD, REMOVED = 3, 20
 """Seconds instead of the profile's, after which a held job counts as failed, and leaves the queue."""
 
 

@@ -16,6 +16,8 @@ from tests.engines.slurm import Cluster
 from tests.engines.slurm_runs import SlurmCheckout
 
 NAMES = ("condor", "slurm")
+AS_IT_IS = "selection={'lead_pt': 25}"
+"""Changes nothing, but must reach the jobs in one piece."""
 PROXY = {"X509_USER_PROXY": "/shared/proxy", "BEARER_TOKEN_FILE": "/shared/token", "BEARER_TOKEN": "a b;c"}
 
 
@@ -102,7 +104,7 @@ def _run_there(checkout: ClusterCheckout) -> ClusterCheckout:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in PROXY.items():
             patch.setenv(name, value)
-        checkout.go_well()
+        checkout.go_well("--config", AS_IT_IS)
     return checkout
 
 

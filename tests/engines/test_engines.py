@@ -1,4 +1,4 @@
-"""`snakemake --profile condor`, `--profile slurm` on real daemons: the same bytes as locally, only what failed again."""
+"""`snakemake --profile condor` and `slurm` on real daemons: the same bytes as locally, and only what failed again."""
 
 import os
 import signal

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,14 @@ from skimflow.engines import ENGINES
 from skimflow.errors import EngineError, SkimflowError
 
 HERE = platform.node()
+
+
+@pytest.fixture
+def no_slurm(folder: Path) -> dict[str, str]:
+    """An environment without Slurm's commands; its plugin asks `which` for them."""
+    (folder / "bin").mkdir()
+    (folder / "bin/which").symlink_to(str(shutil.which("which")))
+    return {**os.environ, "PATH": str(folder / "bin")}
 
 
 @pytest.fixture(autouse=True)
@@ -164,12 +173,12 @@ def test_only_jobs_of_this_folder_are_stopped(folder: Path) -> None:
             process.communicate()
 
 
-def test_a_batch_system_that_is_gone_ends_the_run(folder: Path) -> None:
+def test_a_batch_system_that_is_gone_ends_the_run(no_slurm: dict[str, str]) -> None:
     """Without Slurm's commands it does not answer; the record stays, because jobs may be left."""
     code = "from skimflow import session; import time; session.begin('slurm', ['--profile', 'slurm']); time.sleep(600)"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PATH": str(folder), "SKIMFLOW_PATIENCE": "1"},
+        env={**no_slurm, "SKIMFLOW_PATIENCE": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -189,10 +198,9 @@ def test_a_run_that_ends_leaves_no_record(end: str) -> None:
     assert session.runs() == []
 
 
-def test_a_run_that_cannot_say_whether_jobs_are_left_says_so(folder: Path) -> None:
+def test_a_run_that_cannot_say_whether_jobs_are_left_says_so(no_slurm: dict[str, str]) -> None:
     code = "from skimflow import session; session.begin('slurm', [])"
-    environment = {**os.environ, "PATH": str(folder)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], env=no_slurm, capture_output=True, text=True, check=False)
     assert "Jobs of this run may still be there" in done.stderr
     assert "make resume" in done.stderr
     assert len(session.killed()) == 1

@@ -10,7 +10,7 @@ class Engine(Protocol):
     name: str
 
     def prepare(self) -> None:
-        """Make Snakemake's plugin fit for outages, in the process that follows the jobs."""
+        """Mend what is wrong in Snakemake's plugin, in the process that submits and follows the jobs."""
 
     def jobs(self, folder: str) -> list[str]:
         """Ids of the jobs that Snakemake submitted from `folder` and that have not left the queue.

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from skimflow.engines import htcondor_plugin
 from skimflow.errors import EngineError
 
 _EVENT_LOG = "/snakemake-rules.log"
@@ -18,7 +19,7 @@ class HTCondor:
     name = "HTCondor"
 
     def prepare(self) -> None:
-        """The plugin reads its event log through an outage."""
+        htcondor_plugin.mend()
 
     def jobs(self, folder: str) -> list[str]:
         client = _client()

@@ -1,14 +1,54 @@
-"""What is changed in Slurm's executor plugin: it remembers, and gives up jobs that Slurm does not know any more."""
+"""What is changed in Snakemake's executor plugins.
+
+HTCondor's keeps the words of a command; Slurm's remembers, and gives up jobs that Slurm does not know any more.
+"""
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from skimflow.engines import slurm_plugin
+from skimflow.engines import htcondor_plugin, slurm_plugin
 from skimflow.engines.slurm_plugin import Answers, remembered, without_lost
+
+WORDS = st.lists(st.text(st.characters(exclude_characters="\0\n\r", exclude_categories=["Cs"])), min_size=1)
+
+
+def condors_words(text: str) -> list[str]:
+    """How HTCondor reads arguments in its new syntax, after the macros of the submit description."""
+    text = text.replace("$(DOLLAR)", "$")
+    assert text[0] == text[-1] == '"'
+    left, words, quoted = list(text[1:-1].replace('""', '"')), [""], False
+    while left:
+        letter = left.pop(0)
+        if letter == "'" and quoted and left[:1] == ["'"]:
+            words[-1] += left.pop(0)
+        elif letter == "'":
+            quoted = not quoted
+        elif letter == " " and not quoted:
+            words.append("")
+        else:
+            words[-1] += letter
+    return words
+
+
+def test_words_of_a_command_by_hand() -> None:
+    """Cases of the manual of condor_submit: simple words, spaces, a single quote, a double quote."""
+    assert htcondor_plugin.arguments("3 simple arguments") == '"3 simple arguments"'
+    assert htcondor_plugin.arguments("one 'two with spaces' 3") == "\"one 'two with spaces' 3\""
+    assert htcondor_plugin.arguments('one "it\'s"') == "\"one 'it''s'\""
+    assert htcondor_plugin.arguments("'one \"two\"'") == '"\'one ""two""\'"'
+
+
+@given(WORDS)
+def test_words_of_a_command_stay_what_they_are(words: list[str]) -> None:
+    assert condors_words(htcondor_plugin.arguments(shlex.join(words))) == words
+
 
 SQUEUE, SACCT = "squeue --noheader", "sacct -X"
 
@@ -84,7 +124,20 @@ def test_it_looks_at_least_once_a_minute() -> None:
     assert plugin.next_seconds_between_status_checks == 60
 
 
-def test_the_plugin_has_what_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_htcondors_plugin_has_what_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = pytest.importorskip("snakemake_executor_plugin_htcondor", reason="the HTCondor plugin is not installed")
+    for name in ("_sanitize_job_args", "_get_exec_args_and_transfer_files"):
+        monkeypatch.setattr(plugin.Executor, name, getattr(plugin.Executor, name))
+    before = plugin.Executor._get_exec_args_and_transfer_files
+    htcondor_plugin.mend()
+    assert plugin.Executor._get_exec_args_and_transfer_files.__wrapped__ is before
+    executor = SimpleNamespace(_get_base_exec_and_args=lambda job: ("python", "-m snakemake --config 'a=b c'"))
+    executor.logger = SimpleNamespace(debug=lambda text: None)
+    found = plugin.Executor._get_exec_args_and_transfer_files(executor, None, False)
+    assert found == ("python", "\"-m snakemake --config 'a=b c'\"", [], [], [])
+
+
+def test_slurms_plugin_has_what_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = pytest.importorskip("snakemake_executor_plugin_slurm", reason="the Slurm plugin is not installed")
     for owner, name in (
         (plugin, "get_min_job_age"),
