@@ -32,7 +32,7 @@ class Task(NamedTuple):
 
     `certified` is the path of the golden JSON (None for simulation), `settings` are those of
     `targets.skim_settings`, `stamp` is the provenance that both outputs carry. `locked` holds the `uuid` and `entries`
-    that the data lock knows, if there is one; `timeout` is that of the site, in seconds.
+    that the data lock knows, if there is one; `timeout` is that of the site, in seconds; `threads` decompress.
     """
 
     dataset: str
@@ -44,6 +44,7 @@ class Task(NamedTuple):
     stamp: Mapping[str, Any]
     locked: Mapping[str, Any] | None = None
     timeout: float = 60
+    threads: int = 1
 
 
 def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
@@ -61,7 +62,8 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
     if certified is None and settings["kind"] == "data":
         raise InputError("no_certified", f"{task.location}: collision data, but no certified luminosity is given")
     sections = Sections(certified, settings["run_window"], settings["certified_sha256"])
-    with NanoAOD(task.location, task.timeout) as file, whole(events) as partial:
+    wanted = _branches(settings, settings["triggers"]["any_of"])
+    with NanoAOD(task.location, task.timeout, wanted, task.threads) as file, whole(events) as partial:
         _as_locked(task, file)
         facts = {"file": task.file, "lfn": task.lfn, "status": "ok", "uuid": file.uuid, "entries": file.entries}
         stamp = {**task.stamp, "inputs": [facts]}
