@@ -202,10 +202,10 @@ def _basket(column: Column, i: int, chunk: Any, counts: np.ndarray | None) -> np
     if size != column.sizes[i] or entries != here or not 0 <= needed <= unpacked:
         raise ValueError(f"{column.name}: the header of basket {i} contradicts the tree")
     _check_numbers(column, here, needed, counts)
-    rest = None if counts is None or needed == unpacked else _starts(key, column.dtype.itemsize, counts)
+    rests = [] if counts is None or needed == unpacked else _starts(key, column.dtype.itemsize, counts)
     data = content[key:]
     if len(data) != unpacked:
-        data = _decompressed(data, unpacked, needed, rest)
+        data = _decompressed(data, unpacked, needed, rests)
     return np.frombuffer(data, column.dtype, needed // column.dtype.itemsize).astype(column.dtype.newbyteorder("="))
 
 
@@ -217,18 +217,19 @@ def _check_numbers(column: Column, entries: int, needed: int, counts: np.ndarray
         raise ValueError(f"{column.name}: a basket has {needed} bytes where {number} values belong")
 
 
-def _starts(key: int, width: int, counts: np.ndarray) -> bytes:
-    """What ROOT writes after the numbers of a jagged branch: how many places follow, the byte each entry starts at
-    (counted from the key on), and 0."""
+def _starts(key: int, width: int, counts: np.ndarray) -> list[bytes]:
+    """What may follow the numbers of a jagged branch: how many places there are, the byte each entry starts at (the key
+    counts too), and one more, which is 0 in ROOT's files and the end of the last entry in uproot's."""
     places = np.zeros(len(counts) + 2, ">i4")
     places[0] = len(counts) + 1
     places[1] = key
-    places[2:-1] = key + width * np.cumsum(counts[:-1])
-    return places.tobytes()
+    places[2:] = key + width * np.cumsum(counts)
+    known = places[:-1].tobytes()
+    return [known + bytes(4), places.tobytes()]
 
 
-def _decompressed(data: memoryview, size: int, needed: int, rest: bytes | None) -> Any:
-    """At least the first `needed` of `size` bytes. With `rest`, what is expected after them, this may take less."""
+def _decompressed(data: memoryview, size: int, needed: int, rests: list[bytes]) -> Any:
+    """At least the first `needed` of `size` bytes. With `rests`, what may stand after them, this takes less time."""
     codec, low, high, unpacked_low, unpacked_high = _BLOCK.unpack_from(data)
     block, length = data[_BLOCK.size :], low + (high << 16)
     if codec not in _CODECS or len(block) != length or unpacked_low + (unpacked_high << 16) != size:
@@ -237,9 +238,9 @@ def _decompressed(data: memoryview, size: int, needed: int, rest: bytes | None) 
         whole = uproot.compression.decompress(chunk, uproot.source.cursor.Cursor(0), {}, len(data), size)
         return whole.raw_data
     begin, whole, check = _CODECS[codec]
-    if rest is not None and needed:
+    if rests and needed:
         start = begin(block, needed)
-        if len(start) == needed and check(block, start, rest):
+        if len(start) == needed and any(check(block, start, rest) for rest in rests):
             return start
     data = whole(block)
     if len(data) != size:

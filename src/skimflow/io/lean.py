@@ -39,7 +39,7 @@ def events(file: Any, wanted: Collection[str]) -> tuple[Any, frozenset[str]]:
     return tree, frozenset(tree.keys(recursive=False))
 
 
-class Model_TObjArray(uproot.models.TObjArray.Model_TObjArray):
+class Model_TObjArray(uproot.models.TObjArray.Model_TObjArray):  # noqa: N801
     """An array without the places of what was passed over. (uproot wants the name of the class to be like this.)"""
 
     def read_members(self, chunk: Any, cursor: Any, context: Any, file: Any) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from skimflow import analyses
 from skimflow.analyses.base import Columns, Cut, Selection
+from skimflow.arrow import numbers
 from skimflow.counts.table import merge
 from skimflow.errors import InputError
 from skimflow.files import whole
@@ -181,14 +182,14 @@ def _spread(candidate: np.ndarray, passed: np.ndarray) -> np.ndarray:
 def _event_table(chosen: _Chosen) -> pa.Table:
     """Flat columns: event identity, quantities, weight, trigger bits (null where the path is not in the menu)."""
     size = len(chosen.weight)
-    table = {name: pa.array(chosen.columns[name], kind) for name, kind in _EVENT_ID.items()}
+    table = {name: numbers(chosen.columns[name], kind) for name, kind in _EVENT_ID.items()}
     for name, values in chosen.quantities.items():
         if name not in table:
-            table[name] = pa.array(values, pa.int32() if values.dtype.kind in "iu" else pa.float32())
-    table["weight"] = pa.array(chosen.weight, pa.float64())
+            table[name] = numbers(values, pa.int32() if values.dtype.kind in "iu" else pa.float32())
+    table["weight"] = numbers(chosen.weight, pa.float64())
     for path, decision in chosen.fired.items():
         name = path if path != ANY else "HLT_any"
-        table[name] = pa.nulls(size, pa.bool_()) if decision is None else pa.array(decision)
+        table[name] = pa.nulls(size, pa.bool_()) if decision is None else numbers(decision)
     return pa.table(table)
 
 

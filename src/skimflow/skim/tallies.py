@@ -8,12 +8,12 @@ import pyarrow as pa
 
 from skimflow.analyses.base import Cut
 from skimflow.counts.axes import Axis
-from skimflow.counts.table import counted, merge, tally
+from skimflow.counts.table import Rows, assemble, counted, merge, tally
 from skimflow.physics.triggers import Decision
 
 Array = np.ndarray
 ALL = "all"
-_PENDING = 250
+_PENDING = 4000
 
 
 class Tallies:
@@ -29,7 +29,8 @@ class Tallies:
         self._dataset = dataset
         self._axes = {name: Axis(spec) for name, spec in axes.items()}
         self._maps = maps
-        self._tables: list[pa.Table] = []
+        self._rows: list[Rows] = []
+        self._merged: list[pa.Table] = []
 
     def cutflow(self, steps: Sequence[tuple[str, Array]], weight: Array) -> None:
         """Count events before and after each step; masks and weights of shape (n,), each mask on its own."""
@@ -64,19 +65,19 @@ class Tallies:
 
     def sections(self, name: str, run: Array, section: Array, entries: Array) -> None:
         """Entries read of each luminosity section; `name` is `certified` or `rejected`."""
-        self._tables.append(counted(self._dataset, "lumi", name, run, section, entries))
+        self._rows.append(counted(self._dataset, "lumi", name, run, section, entries))
 
     def file(self, name: str, entries: int, read: int) -> None:
         """That this file was counted, and whether to its end."""
         place = np.zeros(1, np.int64)
-        self._tables.append(counted(self._dataset, "file", name, place, place, np.array([entries]), np.array([read])))
+        self._rows.append(counted(self._dataset, "file", name, place, place, np.array([entries]), np.array([read])))
 
     def table(self) -> pa.Table:
         """All counts so far, merged."""
-        self._tables = [merge(self._tables)]
-        return self._tables[0]
+        self._merged, self._rows = [merge([*self._merged, assemble(self._rows)])], []
+        return self._merged[0]
 
     def _add(self, kind: str, name: str, variable: str, x: Array, passed: Array, weight: Array, **rest: Any) -> None:
-        self._tables.append(tally(self._dataset, kind, name, variable, x, passed, weight=weight, **rest))
-        if len(self._tables) > _PENDING:
+        self._rows.append(tally(self._dataset, kind, name, variable, x, passed, weight=weight, **rest))
+        if len(self._rows) > _PENDING:
             self.table()
