@@ -6,7 +6,6 @@ kept. This uses what uproot offers for such cases, classes of one's own for a fi
 """
 
 import re
-import struct
 from collections.abc import Collection
 from typing import Any
 
@@ -15,7 +14,7 @@ from uproot.deserialization import DeserializationError, numbytes_version
 
 # A class is named where an object of it comes first; later objects refer to that place, also from outside.
 _NEW_CLASS = re.compile(rb"\xff\xff\xff\xff(TLeaf\w+)\x00")
-_TOBJECT = struct.Struct(">hII")
+_NAME = 6 + 6 + 10
 _REFERENCED = 1 << 4
 
 
@@ -55,26 +54,26 @@ def _skipping(wanted: Collection[str], skipped: list[str]) -> type:
         @classmethod
         def read(cls, chunk: Any, cursor: Any, context: Any, *rest: Any, **options: Any) -> Any:
             size, _, _ = numbytes_version(chunk, cursor, context, move=False)
-            name = _name(chunk, cursor.copy(), context)
-            if name in wanted or size is None:
+            content = cursor.copy().bytes(chunk, size or 0, context).tobytes()
+            name = _name(content)
+            if name is None or name in wanted:
                 return model.read(chunk, cursor, context, *rest, **options)
             skipped.append(name)
-            place = cursor.displacement()
-            for found in _NEW_CLASS.finditer(cursor.bytes(chunk, size, context).tobytes()):
-                at = place + found.start() + uproot.const.kMapOffset
-                cursor.refs[at] = rest[0].class_named(found[1].decode())
+            for found in _NEW_CLASS.finditer(content):
+                place = cursor.displacement() + found.start() + uproot.const.kMapOffset
+                cursor.refs[place] = rest[0].class_named(found[1].decode())
+            cursor.skip(size)
             return None
 
     return Branch
 
 
-def _name(chunk: Any, cursor: Any, context: Any) -> str:
-    """Name of the branch at the cursor: after the headers of TBranch and TNamed, and a TObject."""
-    numbytes_version(chunk, cursor, context)
-    numbytes_version(chunk, cursor, context)
-    _, _, bits = cursor.fields(chunk, _TOBJECT, context)
-    cursor.skip(2 if bits & _REFERENCED else 0)
-    return cursor.string(chunk, context)
+def _name(content: bytes) -> str | None:
+    """Name of a branch from its bytes: after the headers of TBranch and TNamed, and a TObject. None if it is unusual
+    (longer than 254 bytes, or referred to from elsewhere)."""
+    if len(content) <= _NAME or content[_NAME] == 0xFF or int.from_bytes(content[_NAME - 4 : _NAME]) & _REFERENCED:
+        return None
+    return content[_NAME + 1 : _NAME + 1 + content[_NAME]].decode()
 
 
 def _whole(branch: Any) -> bool:
