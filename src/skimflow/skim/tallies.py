@@ -13,7 +13,7 @@ from skimflow.physics.triggers import Decision
 
 Array = np.ndarray
 ALL = "all"
-_PENDING = 4000
+_PENDING = 300
 
 
 class Tallies:

@@ -180,7 +180,7 @@ def _filler(events: int, branches: int, sample: Sample) -> dict[str, np.ndarray]
     """Branches that nobody reads: rarely set bits and floats of reduced precision, as in real files."""
     rng = np.random.default_rng([sample.seed, sample.index, events, branches])
     names = [f"HLT_{_FILLER}{i:04d}" if i % 5 < 3 else f"{_FILLER}{i:04d}_value" for i in range(branches)]
-    floats = (rng.gamma(2, 20, events).astype(np.float32).view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
+    floats = (rng.gamma(2, 20, events).astype(np.float32).view(np.uint32) & np.uint32(0xFFF00000)).view(np.float32)
     bits = rng.random(events) < 0.02
     return {name: np.roll(bits if name.startswith("HLT") else floats, i) for i, name in enumerate(names)}
 
