@@ -93,7 +93,10 @@ def compiled(python: str) -> str | None:
     libraries = ["Core", "RIO", "Tree", "TreePlayer", "ROOTDataFrame", "ROOTVecOps", "MathCore", "Imt"]
     flags = ["-O2", "-std=c++17", f"-I{root}/include", f"-L{root}/lib", f"-Wl,-rpath,{root}/lib", "-pthread"]
     names = [*(f"-l{name}" for name in libraries), "-Wl,--allow-shlib-undefined"]
-    command = ["g++", *flags, str(BASELINES / "rdataframe.cxx"), "-o", program, *names]
+    source = BASELINES / "rdataframe.cxx"
+    if Path(program).exists() and Path(program).stat().st_mtime > source.stat().st_mtime:
+        return program
+    command = ["g++", *flags, str(source), "-o", program, *names]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:

@@ -73,24 +73,38 @@ def tally(
         absent: the question cannot be asked of these events; they are counted as that and nothing else.
         always: a bin that gets its row even when it holds nothing.
     """
-    cells, inverse = _cells(np.asarray(x, np.int64), None if y is None else np.asarray(y, np.int64), always)
-    size = len(cells)
-    number, zeros = np.bincount(inverse, minlength=size), np.zeros(size, np.int64)
-    if absent:
-        sums = {"absent_n": number}
-    else:
-        weight = np.ones(len(x)) if weight is None else np.asarray(weight, float)
-        inside, weight_inside = inverse[passed], weight[passed]
-        sums = {
-            "total_n": number,
-            "passed_n": np.bincount(inside, minlength=size),
-            "total_sumw": np.bincount(inverse, weight, size),
-            "total_sumw2": np.bincount(inverse, weight**2, size),
-            "passed_sumw": np.bincount(inside, weight_inside, size),
-            "passed_sumw2": np.bincount(inside, weight_inside**2, size),
-        }
-    columns = {"x": cells >> 32, "y": cells & 0xFFFFFFFF, **{n: sums.get(n, zeros) for n in (*_NUMBERS, *_SUMS)}}
-    return Rows((dataset, kind, name, variable), columns)
+    bins = Bins(x, y, weight, always)
+    return bins.rows((dataset, kind, name, variable), passed, absent)
+
+
+class Bins:
+    """The bins that occur among some events, and what each holds in all; arguments as those of `tally`."""
+
+    def __init__(
+        self, x: np.ndarray, y: np.ndarray | None = None, weight: np.ndarray | None = None, always: int | None = None
+    ):
+        y = None if y is None else np.asarray(y, np.int64)
+        self._cells, self._inverse = _cells(np.asarray(x, np.int64), y, always)
+        # Sums of ones are numbers, which are counted faster.
+        self._weight = None if weight is None or np.all(weight == 1) else np.asarray(weight, float)
+        self._total = self._sums("total", slice(None))
+
+    def rows(self, keys: tuple[str, str, str, str], passed: np.ndarray, absent: bool = False) -> Rows:
+        """The bins, and how much in each `passed`, shape (n,), bool; or all of it counted as `absent`."""
+        zeros = np.zeros(len(self._cells), np.int64)
+        counted = {"absent_n": self._total["total_n"]}
+        sums = counted if absent else self._total | self._sums("passed", passed)
+        place = {"x": self._cells >> 32, "y": self._cells & 0xFFFFFFFF}
+        return Rows(keys, {**place, **{name: sums.get(name, zeros) for name in (*_NUMBERS, *_SUMS)}})
+
+    def _sums(self, name: str, chosen: np.ndarray | slice) -> dict[str, np.ndarray]:
+        inverse, size = self._inverse[chosen], len(self._cells)
+        number = np.bincount(inverse, minlength=size)
+        sumw = sumw2 = number.astype(float)
+        if self._weight is not None:
+            weight = self._weight[chosen]
+            sumw, sumw2 = np.bincount(inverse, weight, size), np.bincount(inverse, weight**2, size)
+        return {f"{name}_n": number, f"{name}_sumw": sumw, f"{name}_sumw2": sumw2}
 
 
 def counted(
