@@ -22,6 +22,7 @@ from typing import Any
 FOLDER = Path("results/benchmarks")
 BASELINES = Path(__file__).resolve().parent / "baselines"
 SIZES = (100_000, 400_000, 1_600_000)
+SETTINGS, GOLDEN = FOLDER / "settings.json", FOLDER / "certified.json"
 RUN, FIRST, LAST = 278820, 1, 1_000_000
 Results = dict[int, dict[str, list[dict]]]
 
@@ -40,6 +41,7 @@ def main() -> None:
         return one(Path(options.one[0]), int(options.one[1]))
     sizes, rounds = (SIZES[:2], 1) if options.quick else (options.events or SIZES, options.rounds)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    prepare()
     tools = available(options.python)
     files = {size: toy(size, options.codec, options.filler) for size in sizes}
     for size, path in files.items():
@@ -186,19 +188,24 @@ def draw(found: Results, path: Path) -> None:
     plt.close(figure)
 
 
-def one(path: Path, threads: int) -> None:
-    """Skim one file in this process; print how many events are selected and fired."""
+def prepare() -> None:
+    """Write what a job gets from Snakemake: settings, and certified luminosity."""
     from skimflow.config import load
     from skimflow.config.loading import read_yaml
-    from skimflow.skim import Task, skim_file
     from skimflow.targets import skim_settings
 
-    golden = FOLDER / "certified.json"
-    golden.write_text(json.dumps({RUN: [[FIRST, LAST]]}))
     measurement = load(read_yaml("config/hww_emu.yaml"), ["config/hww_emu.yaml"])
-    dataset = measurement.datasets["MuonEG_Run2016G"]
-    settings = {**skim_settings(measurement.config, dataset), "certified_sha256": None}
-    task = Task("bench", "x", str(path), str(path), str(golden), settings, {}, threads=threads)
+    settings = skim_settings(measurement.config, measurement.datasets["MuonEG_Run2016G"])
+    SETTINGS.write_text(json.dumps({**settings, "certified_sha256": None}), encoding="utf-8")
+    GOLDEN.write_text(json.dumps({RUN: [[FIRST, LAST]]}), encoding="utf-8")
+
+
+def one(path: Path, threads: int) -> None:
+    """Skim one file in this process; print how many events are selected and fired."""
+    from skimflow.skim import Task, skim_file
+
+    settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
+    task = Task("bench", "x", str(path), str(path), str(GOLDEN), settings, {}, threads=threads)
     outputs = FOLDER / "x.counts.parquet", FOLDER / "x.events.parquet"
     skim_file(task, *outputs)
     print(json.dumps(counted(outputs[0])))
@@ -206,11 +213,12 @@ def one(path: Path, threads: int) -> None:
 
 def counted(counts: Path) -> dict[str, int]:
     """How many events are selected, and fired, in a file of counts."""
-    import pyarrow.parquet as pq
+    from skimflow.counts import read
+    from skimflow.counts.views import select, summed
 
-    rows = [("kind", "=", "trigger"), ("name", "=", "any"), ("variable", "=", "all")]
-    table = pq.read_table(counts, filters=rows, columns=["total_n", "passed_n"], partitioning=None)
-    return {"selected": table["total_n"][0].as_py(), "fired": table["passed_n"][0].as_py()}
+    (table,) = read([counts])
+    found = summed(select(table, "trigger", name="any", variable="all"))
+    return {"selected": int(found.total_n[0]), "fired": int(found.passed_n[0])}
 
 
 if __name__ == "__main__":

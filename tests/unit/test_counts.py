@@ -15,6 +15,9 @@ from skimflow.counts import SCHEMA, Axis, assemble, binned, merge, read, tally
 from skimflow.counts.axes import coarse
 from skimflow.counts.views import by_value, select, summed
 
+# No deadline: how long an example takes says nothing on a busy machine.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 weights = st.floats(allow_nan=False, allow_infinity=False, width=32).filter(lambda w: abs(w) < 1e30)
 events = st.lists(st.tuples(st.integers(-2, 4), st.booleans(), weights), min_size=1, max_size=30)
 
@@ -24,7 +27,6 @@ def table(content: list, name: str = "HLT_a", absent: bool = False) -> pa.Table:
     return assemble([tally("ds", "trigger", name, "v", x, passed.astype(bool), weight=weight, absent=absent)])
 
 
-@settings(deadline=None)
 @given(st.lists(events, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_merging_in_any_order_and_grouping_gives_the_same_bytes(pieces: list, random) -> None:
     tables = [table(piece, name=f"HLT_{len(piece) % 2}") for piece in pieces]
