@@ -1,44 +1,110 @@
-"""Time and memory of one skim process against the size of its file: `make bench`.
+"""One skim process against other ways to get the same counts, on files of several sizes: `make bench`.
 
-Files are toy MuonEG data. Each measurement is a whole process, from start to closed Parquet files; sizes are
-interleaved, the median of the rounds is printed. Memory is the process' peak (resident).
+Files are toy MuonEG data, seeded. Each measurement is a whole process, from its start to its end; skimflow also writes
+its counts and all selected events. First all tools must find the same numbers; then they take turns, and the median of
+the rounds is kept, with the fastest and slowest. Memory is the process' peak (resident). Tools that are not installed
+are left out, with a word: coffea and ROOT are looked for in the environment that `--python` names. `codec` is the time
+to decompress the needed baskets and nothing else.
+
+Read ratios: seconds depend on the machine, and on what else it does.
 """
 
 import argparse
 import json
-import resource
+import os
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path("results/benchmarks")
+BASELINES = Path(__file__).resolve().parent / "baselines"
 SIZES = (100_000, 400_000, 1_600_000)
-GOLDEN = FOLDER / "certified.json"
+SETTINGS, GOLDEN = FOLDER / "settings.json", FOLDER / "certified.json"
+RUN, FIRST, LAST = 278820, 1, 1_000_000
+Results = dict[int, dict[str, list[dict]]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of the two smaller sizes")
-    parser.add_argument("--codec", default="ZSTD", choices=["ZSTD", "LZMA", "ZLIB", "LZ4"])
-    parser.add_argument("--filler", type=int, default=0, help="branches to fill up to (1380 in real files)")
-    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--codec", default="LZMA", choices=["LZMA", "ZSTD", "ZLIB", "LZ4"])
+    parser.add_argument("--filler", type=int, default=1380, help="branches to fill up to")
+    parser.add_argument("--events", type=int, nargs="*", help="sizes of the files")
+    parser.add_argument("--python", default=sys.executable, help="interpreter that has coffea or ROOT")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        return one(options.one)
-    sizes, rounds = (SIZES[:2], 1) if options.quick else (SIZES, 5)
+        return one(Path(options.one[0]), int(options.one[1]))
+    sizes, rounds = (SIZES[:2], 1) if options.quick else (options.events or SIZES, options.rounds)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    prepare()
+    tools = available(options.python)
     files = {size: toy(size, options.codec, options.filler) for size in sizes}
-    found: dict[int, list[dict]] = {size: [] for size in sizes}
+    for size, path in files.items():
+        agree(size, {name: measure(command, path) for name, command in tools.items()})
+    found: Results = {size: {name: [] for name in tools} for size in sizes}
     for _ in range(rounds):
         for size, path in files.items():
-            found[size].append(measure(path))
-    print(f"skim of toy MuonEG files, {options.codec}, median of {rounds}")
-    print(f"{'events':>9} {'seconds':>8} {'events/s':>10} {'peak MB':>8}")
-    for size, results in found.items():
-        seconds, peak = (statistics.median(r[key] for r in results) for key in ("seconds", "peak"))
-        print(f"{size:9d} {seconds:8.2f} {size / seconds:10.0f} {peak:8.0f}")
-    (FOLDER / "skim.json").write_text(json.dumps(found, indent=1))
+            for name, command in tools.items():
+                found[size][name].append(measure(command, path))
+    print(f"toy MuonEG files, {options.codec}, {options.filler} branches, median of {rounds} (fastest to slowest)")
+    show(found)
+    (FOLDER / "skim.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    draw(found, FOLDER / "skim.png")
+
+
+def available(python: str) -> dict[str, list[str]]:
+    """Command of each tool that can be run here."""
+    certified = [str(RUN), str(FIRST), str(LAST)]
+    tools = {
+        "notebook": [sys.executable, str(BASELINES / "notebook.py"), "{}", *certified],
+        "skimflow": [sys.executable, __file__, "--one", "{}", "1"],
+        "skimflow, 2 threads": [sys.executable, __file__, "--one", "{}", "2"],
+        "codec": [sys.executable, str(BASELINES / "codec.py"), "{}"],
+    }
+    if not has(sys.executable, "vector"):
+        print("the notebook's code is left out: vector is not installed")
+        del tools["notebook"]
+    if has(python, "coffea"):
+        tools["coffea"] = [python, str(BASELINES / "coffea_nanoevents.py"), "{}", *certified]
+    else:
+        print("coffea is left out: it is not installed (say where with --python)")
+    if program := compiled(python):
+        tools["RDataFrame"] = [program, "{}", *certified, "1"]
+        tools["RDataFrame, 2 threads"] = [program, "{}", *certified, "2"]
+    return tools
+
+
+def has(python: str, module: str) -> bool:
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
+    return subprocess.run([python, "-c", code], check=False).returncode == 0
+
+
+def compiled(python: str) -> str | None:
+    """The RDataFrame program, made with the headers of the ROOT that this interpreter has."""
+    code = "import importlib.util as u; print(u.find_spec('ROOT').submodule_search_locations[0])"
+    where = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    if where.returncode:
+        print("RDataFrame is left out: ROOT is not installed (say where with --python)")
+        return None
+    root, program = where.stdout.strip(), str((FOLDER / "rdataframe").resolve())
+    libraries = ["Core", "RIO", "Tree", "TreePlayer", "ROOTDataFrame", "ROOTVecOps", "MathCore", "Imt"]
+    flags = ["-O2", "-std=c++17", f"-I{root}/include", f"-L{root}/lib", f"-Wl,-rpath,{root}/lib", "-pthread"]
+    names = [*(f"-l{name}" for name in libraries), "-Wl,--allow-shlib-undefined"]
+    source = BASELINES / "rdataframe.cxx"
+    if Path(program).exists() and Path(program).stat().st_mtime > source.stat().st_mtime:
+        return program
+    command = ["g++", *flags, str(source), "-o", program, *names]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"RDataFrame is left out: it cannot be compiled ({getattr(error, 'stderr', error)})")
+        return None
+    return program
 
 
 def toy(events: int, codec: str, filler: int) -> Path:
@@ -47,34 +113,112 @@ def toy(events: int, codec: str, filler: int) -> Path:
 
     path = FOLDER / f"{codec}_{filler}_{events}.root"
     if not path.exists():
-        FOLDER.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.root")
         write_file(partial, Sample(1, 0, primary_dataset="MuonEG", era="Run2016G"), events, codec, filler)
         partial.rename(path)
     return path
 
 
-def measure(path: Path) -> dict[str, float]:
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, __file__, "--one", path], capture_output=True, text=True, check=True)
-    return {"seconds": time.perf_counter() - start, "peak": float(done.stdout)}
+def measure(command: list[str], path: Path) -> dict[str, Any]:
+    """Seconds and peak MB of a process, and what it printed (its own `seconds`, if it says so, count instead).
+
+    Raises:
+        SystemExit: it failed; the message is its own.
+    """
+    told = FOLDER / "told.txt"
+    with told.open("w") as out, (FOLDER / "errors.txt").open("w") as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen([part.format(path) for part in command], stdout=out, stderr=errors)
+        # wait4 tells of this one process; RUSAGE_CHILDREN would keep the largest of all.
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"error: {' '.join(command)} failed:\n{(FOLDER / 'errors.txt').read_text()[-3000:]}")
+    cpu = usage.ru_utime + usage.ru_stime
+    printed = json.loads(told.read_text().splitlines()[-1])
+    return {"seconds": seconds, "cpu": cpu, "peak": usage.ru_maxrss / 1024, **printed}
 
 
-def one(path: Path) -> None:
-    """Skim one file in this process; print the peak memory in MB."""
+def agree(size: int, results: dict[str, dict]) -> None:
+    """Raises SystemExit unless all tools found the same."""
+    numbers = {name: (r["selected"], r["fired"]) for name, r in results.items() if "selected" in r}
+    if len(set(numbers.values())) != 1:
+        sys.exit(f"error: {size} events: the tools disagree on how many are selected and fired: {numbers}")
+
+
+def show(found: Results) -> None:
+    """A line for each tool and size; a ratio is the median of those of the rounds."""
+    print(f"{'events':>9} {'tool':22} {'seconds':>8} {'spread':>15} {'CPU s':>7}", end=" ")
+    print(f"{'notebook/':>10} {'/codec':>8} {'peak MB':>8}")
+    for size, results in found.items():
+        for name, rounds in results.items():
+            times = [r["seconds"] for r in rounds]
+            cpu, peak = (statistics.median(r[key] for r in rounds) for key in ("cpu", "peak"))
+            spread = f"{min(times):.2f} to {max(times):.2f}"
+            gain = 1 / ratio(results, name, "notebook") if "notebook" in results else float("nan")
+            line = f"{size:9d} {name:22} {statistics.median(times):8.2f} {spread:>15} {cpu:7.2f} {gain:10.2f}"
+            print(line, f"{ratio(results, name, 'codec'):8.2f} {peak:8.0f}")
+
+
+def ratio(results: dict[str, list[dict]], name: str, other: str) -> float:
+    """Time of a tool over that of another one, median over the rounds."""
+    pairs = zip(results[name], results[other], strict=True)
+    return statistics.median(one["seconds"] / two["seconds"] for one, two in pairs)
+
+
+def draw(found: Results, path: Path) -> None:
+    """Seconds of each tool against the number of events."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+    for name in next(iter(found.values())):
+        times = [[r["seconds"] for r in results[name]] for results in found.values()]
+        middle = [statistics.median(t) for t in times]
+        below = [m - min(t) for m, t in zip(middle, times, strict=True)]
+        above = [max(t) - m for m, t in zip(middle, times, strict=True)]
+        style = "k--" if name == "codec" else "o-"
+        axes.errorbar(list(found), middle, [below, above], fmt=style, capsize=3, label=name)
+    axes.set(xscale="log", yscale="log", xlabel="events in the file", ylabel="seconds")
+    axes.legend()
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def prepare() -> None:
+    """Write what a job gets from Snakemake: settings, and certified luminosity."""
     from skimflow.config import load
     from skimflow.config.loading import read_yaml
-    from skimflow.skim import Task, skim_file
     from skimflow.targets import skim_settings
 
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    GOLDEN.write_text('{"278820": [[1, 1000000]]}')
     measurement = load(read_yaml("config/hww_emu.yaml"), ["config/hww_emu.yaml"])
-    dataset = measurement.datasets["MuonEG_Run2016G"]
-    settings = {**skim_settings(measurement.config, dataset), "certified_sha256": None}
-    task = Task("bench", "x", str(path), str(path), str(GOLDEN), settings, {})
-    skim_file(task, FOLDER / "x.counts.parquet", FOLDER / "x.events.parquet")
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    settings = skim_settings(measurement.config, measurement.datasets["MuonEG_Run2016G"])
+    SETTINGS.write_text(json.dumps({**settings, "certified_sha256": None}), encoding="utf-8")
+    GOLDEN.write_text(json.dumps({RUN: [[FIRST, LAST]]}), encoding="utf-8")
+
+
+def one(path: Path, threads: int) -> None:
+    """Skim one file in this process; print how many events are selected and fired."""
+    from skimflow.skim import Task, skim_file
+
+    settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
+    task = Task("bench", "x", str(path), str(path), str(GOLDEN), settings, {}, threads=threads)
+    outputs = FOLDER / "x.counts.parquet", FOLDER / "x.events.parquet"
+    skim_file(task, *outputs)
+    print(json.dumps(counted(outputs[0])))
+
+
+def counted(counts: Path) -> dict[str, int]:
+    """How many events are selected, and fired, in a file of counts."""
+    from skimflow.counts import read
+    from skimflow.counts.views import select, summed
+
+    (table,) = read([counts])
+    found = summed(select(table, "trigger", name="any", variable="all"))
+    return {"selected": int(found.total_n[0]), "fired": int(found.passed_n[0])}
 
 
 if __name__ == "__main__":

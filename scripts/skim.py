@@ -11,8 +11,9 @@ with reporting(snakemake.log[0]):
     settings = params.task["settings"]
     certified = next(iter(snakemake.input.get("certified", [])), None)
     provenance = stamp(settings, params.code, dataset=wildcards.dataset, job=wildcards.file)
+    job = (certified, settings, provenance)
     tasks = [
-        Task(wildcards.dataset, file["id"], file["lfn"], location, certified, settings, provenance, file["locked"])
+        Task(wildcards.dataset, file["id"], file["lfn"], location, *job, file["locked"], threads=snakemake.threads)
         for file, location in zip(params.task["files"], snakemake.resources.location.splitlines(), strict=True)
     ]
     record = snakemake.config["on_unreadable"] == "record"

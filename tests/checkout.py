@@ -46,7 +46,7 @@ class Checkout:
         before, after = base.split("variables:\n")[0], base.split("maps:\n")[1]
         self.write("config/hww_emu.yaml", before + VARIABLES + "maps:\n" + after)
         self.write("config/config.yaml", SMALL.replace("variables: null\n", ""))
-        self.write("config/sites/far.yaml", "redirectors: [root://far.example/]\nattempts: 2\n")
+        self.write("config/sites/far.yaml", "redirectors: [root://far.example/]\nattempts: 2\nthreads: 2\n")
         self.write("config/datasets/small_G.yaml", _toy("data", "primary_dataset: MuonEG\nera: Run2016G", 3))
         self.write("config/datasets/small_tt.yaml", _toy("mc", "process: TTTo2L2Nu", 1))
 

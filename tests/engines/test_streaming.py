@@ -16,7 +16,7 @@ from skimflow.errors import InputError
 from skimflow.io import nanoaod
 from skimflow.io.remote import Site, prepare, read
 from skimflow.skim import Task, skim_files
-from skimflow.toy import Sample
+from skimflow.toy import Sample, write_file, writing
 from tests.engines.conftest import need
 from tests.engines.xrootd import Server, available, serving
 
@@ -33,21 +33,24 @@ def xrootd() -> None:
 
 
 @pytest.fixture(scope="module")
-def served(toy: Callable) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="sf-") as folder:
+def served() -> Iterator[Path]:
+    """Files of several baskets a branch, so that not all is read at once."""
+    with tempfile.TemporaryDirectory(prefix="sf-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "_BASKET", 500)
         path = Path(folder) / "store"
         path.mkdir()
-        (path / "a.root").write_bytes(toy(TTBAR, 4000).read_bytes())
-        content = toy(TTBAR, 4000).read_bytes()
+        write_file(path / "a.root", TTBAR, 4000)
+        content = (path / "a.root").read_bytes()
         (path / "cut.root").write_bytes(content[: len(content) // 2])
-        (path / "zeroed.root").write_bytes(zeroed(toy(TTBAR, 4000, codec="LZMA")))
+        write_file(path / "zeroed.root", TTBAR, 4000, codec="LZMA")
+        (path / "zeroed.root").write_bytes(zeroed(path / "zeroed.root"))
         yield Path(folder)
 
 
 def zeroed(path: Path) -> bytes:
     """The file with a hole in a compressed basket that is needed."""
     with uproot.open(path) as file:
-        key = file["Events"]["Muon_tightId"].basket_key(0)
+        key = file["Events"]["nMuon"].basket_key(0)
     content, middle = bytearray(path.read_bytes()), key.fSeekKey + (key.fKeylen + key.fNbytes) // 2
     content[middle : middle + 8] = bytes(8)
     return bytes(content)

@@ -8,20 +8,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skimflow.counts import SCHEMA, Axis, binned, merge, read, tally
+from skimflow.counts import SCHEMA, Axis, assemble, binned, merge, read, tally
 from skimflow.counts.axes import coarse
 from skimflow.counts.views import by_value, select, summed
 
+# No deadline: how long an example takes says nothing on a busy machine.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 weights = st.floats(allow_nan=False, allow_infinity=False, width=32).filter(lambda w: abs(w) < 1e30)
 events = st.lists(st.tuples(st.integers(-2, 4), st.booleans(), weights), min_size=1, max_size=30)
 
 
 def table(content: list, name: str = "HLT_a", absent: bool = False) -> pa.Table:
     x, passed, weight = (np.array(column) for column in zip(*content, strict=True))
-    return tally("ds", "trigger", name, "v", x, passed.astype(bool), weight=weight, absent=absent)
+    return assemble([tally("ds", "trigger", name, "v", x, passed.astype(bool), weight=weight, absent=absent)])
 
 
 @given(st.lists(events, min_size=1, max_size=6), st.randoms(use_true_random=False))
@@ -104,7 +107,7 @@ def test_report_bins_agree_with_numpy(values: list[float]) -> None:
     report = np.array([15, 20, 30, 50, 100.0])
     axis = Axis([100, 0, 250])
     x = axis.index(np.array(values))
-    rows = merge([tally("ds", "trigger", "HLT_a", "v", x, np.ones(len(x), bool))])
+    rows = assemble([tally("ds", "trigger", "HLT_a", "v", x, np.ones(len(x), bool))])
     found = binned(rows, [axis.edges], [report]).total_n
     inside = np.histogram([v for v in values if v != 100], report)[0]  # numpy puts the last edge inside
     assert found[1:-1].tolist() == inside.tolist()
@@ -114,7 +117,7 @@ def test_report_bins_agree_with_numpy(values: list[float]) -> None:
 def test_maps() -> None:
     fine, report = Axis([10, 0, 10]), np.array([0, 5, 10.0])
     x, y = fine.index(np.array([1, 6, 11.0])), fine.index(np.array([6, 6, 2.0]))
-    rows = tally("ds", "trigger", "HLT_a", "a:b", x, np.array([True, False, True]), y=y)
+    rows = assemble([tally("ds", "trigger", "HLT_a", "a:b", x, np.array([True, False, True]), y=y)])
     found = binned(rows, [fine.edges] * 2, [report] * 2)
     assert found.total_n[1:3, 1:3].tolist() == [[0, 1], [0, 1]]
     assert found.passed_n[1:3, 1:3].tolist() == [[0, 1], [0, 0]]

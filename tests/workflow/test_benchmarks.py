@@ -10,11 +10,11 @@ from tests.conftest import ROOT
 
 
 @pytest.mark.xdist_group("catalogue")
-@pytest.mark.parametrize("benchmark", ["skim", "dry_run"])
-def test_benchmarks_run(benchmark: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("benchmark", "options"), [("skim", ["--filler", "60"]), ("dry_run", [])])
+def test_benchmarks_run(benchmark: str, options: list[str], tmp_path) -> None:
     (tmp_path / "config").symlink_to(ROOT / "config")
     small = f"""
-import sys; sys.path.insert(0, {str(ROOT / "benchmarks")!r}); sys.argv = ["{benchmark}", "--quick"]
+import sys; sys.path.insert(0, {str(ROOT / "benchmarks")!r}); sys.argv = {[benchmark, "--quick", *options]}
 import {benchmark} as b
 b.SIZES = (20, 40, 60)
 b.main()

@@ -12,6 +12,7 @@ rule skim:
         RESULTS.log("skim", "{dataset}", "{file}"),
     benchmark:
         RESULTS.benchmark("skim", "{dataset}", "{file}")
+    threads: TARGETS.site.threads
     resources:
         **needs(memory=1500, minutes=60),
         # Where the files are reached. Resources are not tracked: another server reruns nothing.

@@ -251,6 +251,9 @@ class Site(Model):
     timeout: float = Field(60, gt=0, description="Seconds without an answer from a server that end an attempt.")
     stage: bool = Field(False, description="Copy each remote file to local scratch first, then read the copy.")
     scratch: str | None = Field(None, description="Folder for the copies (default: $TMPDIR).")
+    threads: int = Field(
+        1, ge=1, le=64, description="Threads of a skim job: how many baskets are decompressed at a time."
+    )
     portal: str = Field("https://opendata.cern.ch", description="CERN Open Data portal, for `recid`.")
     prefer: tuple[str, ...] = Field((), description="Rucio storage elements whose replicas come first.")
 

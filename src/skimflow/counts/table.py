@@ -20,10 +20,13 @@ they are the exact sum, in a form that does not depend on how it was reached.
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from skimflow.arrow import lists, numbers, texts, values
 
 KEYS = ("dataset", "kind", "name", "variable", "x", "y")
 _NUMBERS = ("total_n", "passed_n", "absent_n")
@@ -41,6 +44,13 @@ _EXACT = 2.0**53
 _AT_ONCE = 64
 
 
+class Rows(NamedTuple):
+    """Rows that are not yet a table: dataset, kind, name and variable of them all, and their other columns."""
+
+    keys: tuple[str, str, str, str]
+    columns: dict[str, np.ndarray]
+
+
 def tally(
     dataset: str,
     kind: str,
@@ -53,7 +63,7 @@ def tally(
     weight: np.ndarray | None = None,
     absent: bool = False,
     always: int | None = None,
-) -> pa.Table:
+) -> Rows:
     """Count events into rows, one for each bin that occurs.
 
     Args:
@@ -63,28 +73,38 @@ def tally(
         absent: the question cannot be asked of these events; they are counted as that and nothing else.
         always: a bin that gets its row even when it holds nothing.
     """
-    # One number for each cell: y is a bin or a luminosity section, so it has room below x.
-    packed = (np.asarray(x, np.int64) << 32) | (0 if y is None else np.asarray(y, np.int64))
-    listed = [] if always is None else [always << 32]
-    cells, inverse = np.unique(np.concatenate([np.array(listed, np.int64), packed]), return_inverse=True)
-    inverse, size = inverse[len(listed) :], len(cells)
-    number, zeros = np.bincount(inverse, minlength=size), np.zeros(size, np.int64)
-    if absent:
-        sums = {"absent_n": number}
-    else:
-        weight = np.ones(len(x)) if weight is None else np.asarray(weight, float)
-        sums = {
-            "total_n": number,
-            "passed_n": np.bincount(inverse[passed], minlength=size),
-            "total_sumw": np.bincount(inverse, weight, size),
-            "total_sumw2": np.bincount(inverse, weight**2, size),
-            "passed_sumw": np.bincount(inverse[passed], weight[passed], size),
-            "passed_sumw2": np.bincount(inverse[passed], weight[passed] ** 2, size),
-        }
-    keys = {"dataset": [dataset] * size, "kind": [kind] * size, "name": [name] * size, "variable": [variable] * size}
-    return _table(
-        {**keys, "x": cells >> 32, "y": cells & 0xFFFFFFFF, **{n: sums.get(n, zeros) for n in (*_NUMBERS, *_SUMS)}}
-    )
+    bins = Bins(x, y, weight, always)
+    return bins.rows((dataset, kind, name, variable), passed, absent)
+
+
+class Bins:
+    """The bins that occur among some events, and what each holds in all; arguments as those of `tally`."""
+
+    def __init__(
+        self, x: np.ndarray, y: np.ndarray | None = None, weight: np.ndarray | None = None, always: int | None = None
+    ):
+        y = None if y is None else np.asarray(y, np.int64)
+        self._cells, self._inverse = _cells(np.asarray(x, np.int64), y, always)
+        # Sums of ones are numbers, which are counted faster.
+        self._weight = None if weight is None or np.all(weight == 1) else np.asarray(weight, float)
+        self._total = self._sums("total", slice(None))
+
+    def rows(self, keys: tuple[str, str, str, str], passed: np.ndarray, absent: bool = False) -> Rows:
+        """The bins, and how much in each `passed`, shape (n,), bool; or all of it counted as `absent`."""
+        zeros = np.zeros(len(self._cells), np.int64)
+        counted = {"absent_n": self._total["total_n"]}
+        sums = counted if absent else self._total | self._sums("passed", passed)
+        place = {"x": self._cells >> 32, "y": self._cells & 0xFFFFFFFF}
+        return Rows(keys, {**place, **{name: sums.get(name, zeros) for name in (*_NUMBERS, *_SUMS)}})
+
+    def _sums(self, name: str, chosen: np.ndarray | slice) -> dict[str, np.ndarray]:
+        inverse, size = self._inverse[chosen], len(self._cells)
+        number = np.bincount(inverse, minlength=size)
+        sumw = sumw2 = number.astype(float)
+        if self._weight is not None:
+            weight = self._weight[chosen]
+            sumw, sumw2 = np.bincount(inverse, weight, size), np.bincount(inverse, weight**2, size)
+        return {f"{name}_n": number, f"{name}_sumw": sumw, f"{name}_sumw2": sumw2}
 
 
 def counted(
@@ -95,24 +115,52 @@ def counted(
     y: np.ndarray,
     total: np.ndarray,
     passed: np.ndarray | None = None,
-) -> pa.Table:
+) -> Rows:
     """Unweighted rows from numbers that were counted elsewhere; all arrays of shape (n,), none passed by default."""
     passed = np.zeros_like(total) if passed is None else passed
     sums = {"total_sumw": total, "total_sumw2": total, "passed_sumw": passed, "passed_sumw2": passed}
-    numbers = {"total_n": total, "passed_n": passed, "absent_n": np.zeros_like(total)}
-    keys = {key: [value] * len(x) for key, value in zip(KEYS, (dataset, kind, name, ""), strict=False)}
-    return _table({**keys, "x": x, "y": y, **numbers, **sums})
+    counts = {"total_n": total, "passed_n": passed, "absent_n": np.zeros_like(total)}
+    return Rows((dataset, kind, name, ""), {"x": x, "y": y, **counts, **sums})
+
+
+def assemble(rows: Sequence[Rows]) -> pa.Table:
+    """Rows as a table, one after the other, not yet added up."""
+    sizes = [len(part.columns["x"]) for part in rows]
+    columns = {key: texts([part.keys[i] for part in rows], sizes) for i, key in enumerate(KEYS[:4])}
+    for name in (*KEYS[4:], *_NUMBERS, *_SUMS):
+        together = np.concatenate([part.columns[name] for part in rows])
+        columns[name] = numbers(together, SCHEMA.field(name).type)
+    nothing = lists(np.empty(0), np.zeros(sum(sizes), np.int64))
+    columns |= {f"{name}_rest": nothing for name in _SUMS}
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def _cells(x: np.ndarray, y: np.ndarray | None, always: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """The cells that occur, sorted, and which of them each event is in.
+
+    A cell is one number: y is a bin or a luminosity section, so it has room below x.
+    """
+    listed = np.array([] if always is None else [always], np.int64)
+    every = np.concatenate([listed, x])
+    if y is None and len(every) and np.ptp(every) < 2 * len(every) + 100:
+        # The same without sorting, in a tenth of the time.
+        first = every.min()
+        occurs = np.bincount(every - first) > 0
+        return (np.flatnonzero(occurs) + first) << 32, (np.cumsum(occurs) - 1)[x - first]
+    packed = every << 32
+    packed[len(listed) :] |= 0 if y is None else y
+    cells, inverse = np.unique(packed, return_inverse=True)
+    return cells, inverse[len(listed) :]
 
 
 def merge(tables: Iterable[pa.Table]) -> pa.Table:
     """Add counts: one sorted row for each key. Any order and any grouping gives the same table, to the last bit."""
-    merged = SCHEMA.empty_table()
     batch: list[pa.Table] = []
     for table in tables:
         batch.append(table.select(SCHEMA.names).cast(SCHEMA))
         if len(batch) == _AT_ONCE:
-            merged, batch = _add(pa.concat_tables([merged, *batch])), []
-    return _add(pa.concat_tables([merged, *batch]))
+            batch = [_add(pa.concat_tables(batch))]
+    return _add(pa.concat_tables(batch)) if batch else SCHEMA.empty_table()
 
 
 def read(paths: Sequence[str | Path]) -> Iterable[pa.Table]:
@@ -120,20 +168,14 @@ def read(paths: Sequence[str | Path]) -> Iterable[pa.Table]:
     return (pq.read_table(path, partitioning=None) for path in paths)
 
 
-def _table(columns: dict) -> pa.Table:
-    size = len(columns["x"])
-    rests = {f"{name}_rest": [[]] * size for name in _SUMS}
-    return pa.table({name: pa.array((columns | rests)[name], SCHEMA.field(name).type) for name in SCHEMA.names})
-
-
 def _add(table: pa.Table) -> pa.Table:
     if not table.num_rows:
         return table
     table = table.sort_by([(key, "ascending") for key in KEYS]).combine_chunks()
     starts = _group_starts(table)
-    columns = {key: table[key].take(pa.array(starts)) for key in KEYS}
+    columns = {key: table[key].take(numbers(starts)) for key in KEYS}
     for name in _NUMBERS:
-        columns[name] = pa.array(np.add.reduceat(table[name].to_numpy(), starts))
+        columns[name] = numbers(np.add.reduceat(values(table[name]), starts))
     for name in _SUMS:
         columns[name], columns[f"{name}_rest"] = _add_exactly(table[name], table[f"{name}_rest"], starts)
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
@@ -143,24 +185,33 @@ def _group_starts(table: pa.Table) -> np.ndarray:
     new = np.ones(table.num_rows, bool)
     new[1:] = False
     for key in KEYS:
-        values = table[key]
-        codes = values.combine_chunks().dictionary_encode().indices if values.type == _TEXT else values
-        codes = codes.to_numpy()
+        column = table[key].combine_chunks()
+        codes = values(column.dictionary_encode().indices if column.type == _TEXT else column)
         new[1:] |= codes[1:] != codes[:-1]
     return np.flatnonzero(new)
 
 
-def _add_exactly(values: pa.ChunkedArray, rests: pa.ChunkedArray, starts: np.ndarray) -> tuple[pa.Array, pa.Array]:
-    """Sums of each group, with remainders. Whole numbers below 2^53 need none, and take the fast way."""
-    numbers = values.to_numpy()
-    sums = np.add.reduceat(numbers, starts)
-    whole = not len(rests.combine_chunks().flatten()) and np.all(numbers == np.floor(numbers))
-    if whole and np.add.reduceat(np.abs(numbers), starts).max() < _EXACT:
-        return pa.array(sums), pa.array([[]] * len(starts), pa.list_(pa.float64()))
-    parts = [[value, *rest] for value, rest in zip(numbers.tolist(), rests.to_pylist(), strict=True)]
-    stops = [*starts[1:].tolist(), len(parts)]
-    exact = [_expansion([p for part in parts[a:b] for p in part]) for a, b in zip(starts.tolist(), stops, strict=True)]
-    return pa.array([e[0] for e in exact], pa.float64()), pa.array([e[1:] for e in exact], pa.list_(pa.float64()))
+def _add_exactly(column: pa.ChunkedArray, rests: pa.ChunkedArray, starts: np.ndarray) -> tuple[pa.Array, pa.Array]:
+    """Sums of each group, with remainders. Whole numbers below 2^53 need none, and a single part is its own sum."""
+    first = values(column)
+    sums, size = np.add.reduceat(first, starts) + 0.0, len(starts)
+    more, lengths = _flattened(rests)
+    if not len(more) and np.all(first == np.floor(first)) and np.add.reduceat(np.abs(first), starts).max() < _EXACT:
+        return numbers(sums), lists(np.empty(0), np.zeros(size, np.int64))
+    places = np.cumsum(lengths + 1) - lengths - 1
+    parts = np.insert(more, np.cumsum(lengths) - lengths, first).tolist()
+    begins, ends = places[starts], np.append(places[starts[1:]], len(parts))
+    found: list[list[float]] = [[]] * size
+    for group in np.flatnonzero(ends - begins > 1).tolist():
+        sums[group], *found[group] = _expansion(parts[begins[group] : ends[group]])
+    flat = [part for rest in found for part in rest]
+    return numbers(sums), lists(np.array(flat, float), np.array([len(rest) for rest in found]))
+
+
+def _flattened(rests: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """The values of all lists, and how many each has."""
+    whole = rests.combine_chunks()
+    return values(whole.flatten()), values(whole.value_lengths())
 
 
 def _expansion(parts: list[float]) -> list[float]:

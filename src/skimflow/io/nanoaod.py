@@ -2,16 +2,15 @@
 
 import contextlib
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import awkward as ak
 import numpy as np
 import uproot
 
 from skimflow.errors import InputError
-from skimflow.io import remote
+from skimflow.io import baskets, lean, remote
 from skimflow.paths import is_remote
 
 Columns = dict[str, np.ndarray]
@@ -26,13 +25,15 @@ class NanoAOD:
     Args:
         location: local path or URL.
         timeout: seconds without an answer from a server that are an error.
+        wanted: the branches that may be read, if that is known: the file opens faster.
+        threads: how many decompress at a time.
 
     Raises:
         InputError: the file is missing, not ROOT, damaged, or has no `Events`.
     """
 
-    def __init__(self, location: str, timeout: float = 60):
-        self.location = location
+    def __init__(self, location: str, timeout: float = 60, wanted: Collection[str] | None = None, threads: int = 1):
+        self.location, self._threads = location, threads
         with _explained(location, "opening"):
             # No caches: every basket is read once, and memory stays flat.
             self._file = uproot.open(location, array_cache=None, object_cache=None, **_options(location, timeout))
@@ -43,8 +44,11 @@ class NanoAOD:
             held = ", ".join(sorted(classes)) or "nothing"
             raise InputError("no_events_tree", f"{location}: no Events tree, so this is not NanoAOD (it holds {held})")
         with _explained(location, "reading the tree of"):
-            self._events = self._file["Events"]
-            self.branches = frozenset(self._events.keys(recursive=False))
+            if wanted is not None and classes["Events"] == "TTree":
+                self._events, self.branches = lean.events(self._file, wanted)
+            else:
+                self._events = self._file["Events"]
+                self.branches = frozenset(self._events.keys(recursive=False))
             if "RNTuple" in classes["Events"]:
                 self.branches = frozenset(self._events.keys())
             self.entries = int(self._events.num_entries)
@@ -79,14 +83,25 @@ class NanoAOD:
             InputError: a branch is absent or cannot be read, or the lengths contradict each other.
         """
         self.require(branches)
-        for start, stop in self._steps(branches):
-            with _explained(self.location, f"reading entries {start} to {stop} of"):
-                arrays = self._events.arrays(
-                    filter_name=list(branches), entry_start=start, entry_stop=stop, library="ak"
-                )
-                columns = {name: _flat(arrays[name]) for name in branches}
-            self._check_lengths(columns, stop - start)
-            yield columns
+        with _explained(self.location, "reading the baskets of"):
+            simple = baskets.columns(self._events, branches)
+        others = [name for name in branches if name not in {column.name for column in simple}]
+        steps = list(self._steps(branches))
+        pieces = baskets.pieces(self._file.file.source, simple, steps, self._threads)
+        with contextlib.closing(pieces):
+            for start, stop in steps:
+                with _explained(self.location, f"reading entries {start} to {stop} of"):
+                    columns = next(pieces) | self._by_uproot(others, start, stop)
+                self._check_lengths(columns, stop - start)
+                yield columns
+            with _explained(self.location, "reading the end of"):
+                next(pieces, None)
+
+    def _by_uproot(self, branches: list[str], start: int, stop: int) -> Columns:
+        if not branches:
+            return {}
+        arrays = self._events.arrays(filter_name=branches, entry_start=start, entry_stop=stop, library="ak")
+        return {name: _flat(arrays[name]) for name in branches}
 
     def _steps(self, branches: list[str]) -> Iterator[tuple[int, int]]:
         """Pieces of at most _STEP entries that end where baskets of all branches end, if one ends near enough."""
@@ -133,6 +148,8 @@ def _check_size(location: str, found: int, expected: int) -> None:
 
 
 def _flat(array: Any) -> np.ndarray:
+    import awkward as ak
+
     return np.asarray(ak.to_numpy(ak.flatten(array, axis=1) if array.ndim > 1 else array))
 
 
@@ -156,7 +173,9 @@ def _explained(location: str, doing: str) -> Iterator[None]:
 
 
 def _options(location: str, timeout: float) -> dict[str, Any]:
-    return {"timeout": timeout} if is_remote(location) else {}
+    # Local files are read, not mapped: pages of a mapped file count as memory of the job.
+    local = {"handler": uproot.MultithreadedFileSource, "num_workers": 1}
+    return {"timeout": timeout} if is_remote(location) else local
 
 
 def _diagnose(location: str, error: Exception) -> tuple[str, str]:

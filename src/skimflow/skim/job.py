@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from skimflow import analyses
 from skimflow.analyses.base import Columns, Cut, Selection
+from skimflow.arrow import numbers
 from skimflow.counts.table import merge
 from skimflow.errors import InputError
 from skimflow.files import whole
@@ -32,7 +33,7 @@ class Task(NamedTuple):
 
     `certified` is the path of the golden JSON (None for simulation), `settings` are those of
     `targets.skim_settings`, `stamp` is the provenance that both outputs carry. `locked` holds the `uuid` and `entries`
-    that the data lock knows, if there is one; `timeout` is that of the site, in seconds.
+    that the data lock knows, if there is one; `timeout` is that of the site, in seconds; `threads` decompress.
     """
 
     dataset: str
@@ -44,6 +45,7 @@ class Task(NamedTuple):
     stamp: Mapping[str, Any]
     locked: Mapping[str, Any] | None = None
     timeout: float = 60
+    threads: int = 1
 
 
 def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
@@ -61,7 +63,8 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
     if certified is None and settings["kind"] == "data":
         raise InputError("no_certified", f"{task.location}: collision data, but no certified luminosity is given")
     sections = Sections(certified, settings["run_window"], settings["certified_sha256"])
-    with NanoAOD(task.location, task.timeout) as file, whole(events) as partial:
+    wanted = _branches(settings, settings["triggers"]["any_of"])
+    with NanoAOD(task.location, task.timeout, wanted, task.threads) as file, whole(events) as partial:
         _as_locked(task, file)
         facts = {"file": task.file, "lfn": task.lfn, "status": "ok", "uuid": file.uuid, "entries": file.entries}
         stamp = {**task.stamp, "inputs": [facts]}
@@ -179,14 +182,14 @@ def _spread(candidate: np.ndarray, passed: np.ndarray) -> np.ndarray:
 def _event_table(chosen: _Chosen) -> pa.Table:
     """Flat columns: event identity, quantities, weight, trigger bits (null where the path is not in the menu)."""
     size = len(chosen.weight)
-    table = {name: pa.array(chosen.columns[name], kind) for name, kind in _EVENT_ID.items()}
+    table = {name: numbers(chosen.columns[name], kind) for name, kind in _EVENT_ID.items()}
     for name, values in chosen.quantities.items():
         if name not in table:
-            table[name] = pa.array(values, pa.int32() if values.dtype.kind in "iu" else pa.float32())
-    table["weight"] = pa.array(chosen.weight, pa.float64())
+            table[name] = numbers(values, pa.int32() if values.dtype.kind in "iu" else pa.float32())
+    table["weight"] = numbers(chosen.weight, pa.float64())
     for path, decision in chosen.fired.items():
         name = path if path != ANY else "HLT_any"
-        table[name] = pa.nulls(size, pa.bool_()) if decision is None else pa.array(decision)
+        table[name] = pa.nulls(size, pa.bool_()) if decision is None else numbers(decision)
     return pa.table(table)
 
 

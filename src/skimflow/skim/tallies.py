@@ -8,12 +8,12 @@ import pyarrow as pa
 
 from skimflow.analyses.base import Cut
 from skimflow.counts.axes import Axis
-from skimflow.counts.table import counted, merge, tally
+from skimflow.counts.table import Bins, Rows, assemble, counted, merge, tally
 from skimflow.physics.triggers import Decision
 
 Array = np.ndarray
 ALL = "all"
-_PENDING = 250
+_PENDING = 300
 
 
 class Tallies:
@@ -29,7 +29,8 @@ class Tallies:
         self._dataset = dataset
         self._axes = {name: Axis(spec) for name, spec in axes.items()}
         self._maps = maps
-        self._tables: list[pa.Table] = []
+        self._rows: list[Rows] = []
+        self._merged: list[pa.Table] = []
 
     def cutflow(self, steps: Sequence[tuple[str, Array]], weight: Array) -> None:
         """Count events before and after each step; masks and weights of shape (n,), each mask on its own."""
@@ -51,32 +52,34 @@ class Tallies:
 
     def triggers(self, fired: Mapping[str, Decision], quantities: Mapping[str, Array], weight: Array) -> None:
         """For each path, how many selected events fired it, in bins of each variable, each map, and in all."""
-        bins = {name: axis.index(quantities[name]) for name, axis in self._axes.items()}
-        nothing = np.zeros(len(weight), np.int64)
+        index = {name: axis.index(quantities[name]) for name, axis in self._axes.items()}
+        bins = {ALL: Bins(np.zeros(len(weight), np.int64), None, weight, always=0)}
+        bins |= {name: Bins(x, None, weight) for name, x in index.items()}
+        bins |= {f"{one}:{other}": Bins(index[one], index[other], weight) for one, other in self._maps}
         for path, decision in fired.items():
             passed = np.zeros(len(weight), bool) if decision is None else decision
-            absent = decision is None
-            self._add("trigger", path, ALL, nothing, passed, weight, absent=absent, always=0)
-            for name, x in bins.items():
-                self._add("trigger", path, name, x, passed, weight, absent=absent)
-            for one, other in self._maps:
-                self._add("trigger", path, f"{one}:{other}", bins[one], passed, weight, y=bins[other], absent=absent)
+            for variable, content in bins.items():
+                keys = (self._dataset, "trigger", path, variable)
+                self._keep(content.rows(keys, passed, absent=decision is None))
 
     def sections(self, name: str, run: Array, section: Array, entries: Array) -> None:
         """Entries read of each luminosity section; `name` is `certified` or `rejected`."""
-        self._tables.append(counted(self._dataset, "lumi", name, run, section, entries))
+        self._rows.append(counted(self._dataset, "lumi", name, run, section, entries))
 
     def file(self, name: str, entries: int, read: int) -> None:
         """That this file was counted, and whether to its end."""
         place = np.zeros(1, np.int64)
-        self._tables.append(counted(self._dataset, "file", name, place, place, np.array([entries]), np.array([read])))
+        self._rows.append(counted(self._dataset, "file", name, place, place, np.array([entries]), np.array([read])))
 
     def table(self) -> pa.Table:
         """All counts so far, merged."""
-        self._tables = [merge(self._tables)]
-        return self._tables[0]
+        self._merged, self._rows = [merge([*self._merged, assemble(self._rows)])], []
+        return self._merged[0]
 
     def _add(self, kind: str, name: str, variable: str, x: Array, passed: Array, weight: Array, **rest: Any) -> None:
-        self._tables.append(tally(self._dataset, kind, name, variable, x, passed, weight=weight, **rest))
-        if len(self._tables) > _PENDING:
+        self._keep(tally(self._dataset, kind, name, variable, x, passed, weight=weight, **rest))
+
+    def _keep(self, rows: Rows) -> None:
+        self._rows.append(rows)
+        if len(self._rows) > _PENDING:
             self.table()

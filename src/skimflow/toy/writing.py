@@ -1,6 +1,7 @@
 """Toy NanoAOD files: the ROOT file and the truth beside it."""
 
 import json
+import lzma
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,29 @@ from skimflow.toy import trigger
 from skimflow.toy.collisions import Columns, Sample, collisions
 from skimflow.toy.truth import pick
 
-_CODECS = {"ZSTD": uproot.ZSTD(5), "LZMA": uproot.LZMA(4), "ZLIB": uproot.ZLIB(4), "LZ4": uproot.LZ4(4)}
+
+class _LZMA(uproot.LZMA):
+    """LZMA with the checksum that ROOT writes (CRC32; uproot writes another)."""
+
+    @property
+    def code_pair(self) -> tuple[int, int]:
+        return uproot.const.kLZMA, self.level
+
+    def compress(self, data: Any) -> bytes:
+        return lzma.compress(data, check=lzma.CHECK_CRC32, preset=self.level)
+
+
+_CODECS = {
+    "ZSTD": uproot.ZSTD(5),
+    "LZMA": _LZMA(4),
+    "ZLIB": uproot.ZLIB(4),
+    "LZ4": uproot.LZ4(4),
+    "none": uproot.ZLIB(0),
+}
+# Nobody reads the filler: it is there to be skipped, so it is compressed fast.
+_FILLER_CODEC = uproot.ZLIB(1)
 _BASKET = 20_000
+_FILLER = "Filler"
 
 
 def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD", filler: int = 0) -> None:
@@ -26,7 +48,7 @@ def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD
 
     Args:
         events: number of events in the file.
-        codec: ZSTD, LZMA, ZLIB or LZ4.
+        codec: ZSTD, LZMA, ZLIB, LZ4 or none.
         filler: number of branches of `Events` to fill up to (0: none; real files have about 1,380).
     """
     path, book = Path(path), _Book(sample)
@@ -40,12 +62,21 @@ def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD
         tree = None
         for columns in _kept(sample, events, book):
             content = _branches(columns, filler, sample)
-            tree = tree or file.mktree("Events", {name: _type(values) for name, values in content.items()})
+            tree = tree or _tree(file, content)
             tree.extend(content)
         file["LuminosityBlocks"] = book.sections()
         file["Runs"] = book.runs()
     with whole(path.with_suffix(".truth.json")) as partial:
         partial.write_text(json.dumps(book.truth(), indent=1) + "\n", encoding="utf-8")
+
+
+def _tree(file: Any, content: dict[str, Any]) -> Any:
+    """The empty tree of these branches."""
+    tree = file.mktree("Events", {name: _type(values) for name, values in content.items()})
+    for name in content:
+        if _FILLER in name:
+            tree[name].compression = _FILLER_CODEC
+    return tree
 
 
 class _Book:
@@ -148,8 +179,8 @@ def _branches(columns: Columns, filler: int, sample: Sample) -> dict[str, Any]:
 def _filler(events: int, branches: int, sample: Sample) -> dict[str, np.ndarray]:
     """Branches that nobody reads: rarely set bits and floats of reduced precision, as in real files."""
     rng = np.random.default_rng([sample.seed, sample.index, events, branches])
-    names = [f"HLT_Filler{i:04d}" if i % 5 < 3 else f"Filler{i:04d}_value" for i in range(branches)]
-    floats = (rng.gamma(2, 20, events).astype(np.float32).view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
+    names = [f"HLT_{_FILLER}{i:04d}" if i % 5 < 3 else f"{_FILLER}{i:04d}_value" for i in range(branches)]
+    floats = (rng.gamma(2, 20, events).astype(np.float32).view(np.uint32) & np.uint32(0xFFF00000)).view(np.float32)
     bits = rng.random(events) < 0.02
     return {name: np.roll(bits if name.startswith("HLT") else floats, i) for i, name in enumerate(names)}
 
