@@ -251,19 +251,42 @@ def test_truncated_anywhere(share: float, small: Path, tmp_path: Path, settings:
 
 @pytest.mark.parametrize("codec", ["LZMA", "ZLIB", "LZ4"])
 @pytest.mark.parametrize("branch", ["Electron_charge", "Muon_tightId", "nElectron", "luminosityBlock"])
-def test_zeroed_in_the_middle_of_a_basket(
+def test_zeroed_in_the_numbers_of_a_basket(
     branch: str, codec: str, toy: Callable, tmp_path: Path, settings: Callable
 ) -> None:
     """As after a disk or transfer error. These codecs have checksums; ROOT's ZSTD and what was stored uncompressed have
     none, so there only the checksum of the whole file tells."""
-    path, intact = tmp_path / "cut.root", toy(TTBAR, 2000, codec=codec)
+    path = with_a_hole(toy(TTBAR, 2000, codec=codec), branch, 60, tmp_path)
+    assert_refused(path, tmp_path, settings)
+
+
+@pytest.mark.parametrize(("codec", "right"), [("LZMA", True), ("ZLIB", True), ("LZ4", False)])
+@pytest.mark.parametrize("branch", ["Electron_charge", "Muon_tightId"])
+def test_zeroed_behind_the_numbers_of_a_basket(
+    branch: str, codec: str, right: bool, toy: Callable, tmp_path: Path, settings: Callable
+) -> None:
+    """What stands there follows from the counter, and where the checksum proves that, the damage does no harm."""
+    intact = toy(TTBAR, 2000, codec=codec)
+    path = with_a_hole(intact, branch, None, tmp_path)
+    if not right:
+        return assert_refused(path, tmp_path, settings)
+    outputs = [[tmp_path / f"{name}.{kind}" for kind in "ce"] for name in ("hole", "intact")]
+    for location, pair in zip((path, intact), outputs, strict=True):
+        skim_file(Task("ds", "x", "/x.root", str(location), None, settings("mc"), {}), *pair)
+    assert [output.read_bytes() for output in outputs[0]] == [output.read_bytes() for output in outputs[1]]
+
+
+def with_a_hole(intact: Path, branch: str, place: int | None, folder: Path) -> Path:
+    """A copy in which 8 bytes of a branch's compressed first basket are zero: from `place` on, or in the middle."""
+    path = folder / "hole.root"
     with uproot.open(intact) as file:
         key = file["Events"][branch].basket_key(0)
         start, length = key.fSeekKey + key.fKeylen, key.fNbytes - key.fKeylen
     content = bytearray(intact.read_bytes())
-    content[start + length // 2 : start + length // 2 + 8] = bytes(8)
+    first = start + min(length // 2, place or length)
+    content[first : first + 8] = bytes(8)
     path.write_bytes(content)
-    assert_refused(path, tmp_path, settings)
+    return path
 
 
 def assert_refused(path: Path, folder: Path, settings: Callable) -> None:

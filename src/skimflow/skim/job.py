@@ -5,8 +5,7 @@ and events appear with their accounting (contracts 2 to 4 of the design).
 """
 
 import contextlib
-import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +24,8 @@ from skimflow.physics.triggers import ANY, Decision, decisions
 from skimflow.skim.sections import Sections
 from skimflow.skim.tallies import Tallies
 
+_TOGETHER = 50_000
+"""Candidates that are counted at a time."""
 _EVENT_ID = {"run": pa.uint32(), "luminosityBlock": pa.uint32(), "event": pa.uint64()}
 
 
@@ -69,13 +70,11 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
         facts = {"file": task.file, "lfn": task.lfn, "status": "ok", "uuid": file.uuid, "entries": file.entries}
         stamp = {**task.stamp, "inputs": [facts]}
         menu = [path for path in settings["triggers"]["any_of"] if path in file.branches]
-        read = 0
+        selecting = _Selecting(task, menu, sections, tallies)
         with contextlib.closing(EventWriter(partial, stamp)) as writer:
-            pieces = file.chunks(_branches(settings, menu))
-            for columns in itertools.chain([_no_events(settings, menu)], pieces):
-                read += len(columns["run"])
-                chosen = _count(columns, sections.mask(columns), _weight(columns, task), settings, menu, tallies)
-                writer.write(_event_table(chosen))
+            for table in selecting.tables(file.chunks(_branches(settings, menu))):
+                writer.write(table)
+        read = selecting.read
         if read != file.entries:
             raise InputError("corrupt", f"{task.location}: {read} entries read of {file.entries}")
         sections.count(file, tallies)
@@ -106,13 +105,83 @@ def _as_locked(task: Task, file: NanoAOD) -> None:
             )
 
 
+class _Candidates(NamedTuple):
+    """Candidates of a selection: identity and trigger bits, quantities, cuts, weights."""
+
+    columns: Columns
+    quantities: Columns
+    cuts: list[Cut]
+    weight: np.ndarray
+
+
 class _Chosen(NamedTuple):
-    """Selected events of a piece."""
+    """Selected events."""
 
     columns: Columns
     quantities: Columns
     fired: Mapping[str, Decision]
     weight: np.ndarray
+
+
+class _Selecting:
+    """Selects and counts events piece by piece.
+
+    What concerns all events is counted for each piece. Candidates, of which most pieces have few, are counted together,
+    because that has its price for each call and not for each event.
+    """
+
+    def __init__(self, task: Task, menu: list[str], sections: Sections, tallies: Tallies):
+        self._task, self._menu, self._sections, self._tallies = task, menu, sections, tallies
+        self._steps = self.read = 0
+
+    def tables(self, pieces: Iterable[Columns]) -> Iterator[pa.Table]:
+        """Selected events, some pieces at a time; at least one table."""
+        nothing = self._candidates(_no_events(self._task.settings, self._menu))
+        waiting = [nothing]
+        for columns in pieces:
+            waiting.append(self._candidates(columns))
+            if sum(len(part.weight) for part in waiting) >= _TOGETHER:
+                yield _event_table(self._chosen(_joined(waiting)))
+                waiting = [nothing]
+        yield _event_table(self._chosen(_joined(waiting)))
+
+    def _candidates(self, columns: Columns) -> _Candidates:
+        """Count the steps of the selection that concern all events; what passes them."""
+        settings = self._task.settings
+        good, weight = self._sections.mask(columns), _weight(columns, self._task)
+        selection = analyses.get(settings["analysis"]).select(columns, settings["selection"])
+        steps = [("certified", good), *selection.steps]
+        self._tallies.cutflow(steps, weight)
+        self._steps, self.read = len(steps), self.read + len(weight)
+        candidate = np.flatnonzero(np.logical_and.reduce([mask for _, mask in steps]))
+        kept = {name: columns[name][candidate] for name in (*_EVENT_ID, *self._menu)}
+        selection = _only(selection, good)
+        return _Candidates(kept, {**selection.columns, "run": kept["run"]}, selection.cuts, weight[candidate])
+
+    def _chosen(self, found: _Candidates) -> _Chosen:
+        """Count candidates cut by cut, and those that pass everything but the trigger by trigger path."""
+        self._tallies.cutflow([(cut.name, cut.passed) for cut in found.cuts], found.weight, first=self._steps)
+        self._tallies.n_minus_one(found.cuts, found.quantities, found.weight)
+        passed = np.logical_and.reduce([cut.passed for cut in found.cuts])
+        kept, quantities = ({name: v[passed] for name, v in part.items()} for part in (found.columns, found.quantities))
+        triggers = self._task.settings["triggers"]
+        fired = decisions(kept, triggers["any_of"], self._menu, triggers["on_missing"])
+        self._tallies.triggers(fired, quantities, found.weight[passed])
+        return _Chosen(kept, quantities, fired, found.weight[passed])
+
+
+def _joined(parts: Sequence[_Candidates]) -> _Candidates:
+    """Candidates of several pieces, in order. Empty parts, whose numbers may be of another kind, are left out."""
+    parts = [part for part in parts if len(part.weight)] or parts[:1]
+    first = parts[0]
+
+    def join(of: Callable[[_Candidates], np.ndarray]) -> np.ndarray:
+        return np.concatenate([of(part) for part in parts])
+
+    cuts = [cut._replace(passed=join(lambda part, i=i: part.cuts[i].passed)) for i, cut in enumerate(first.cuts)]
+    columns = {name: join(lambda part, name=name: part.columns[name]) for name in first.columns}
+    quantities = {name: join(lambda part, name=name: part.quantities[name]) for name in first.quantities}
+    return _Candidates(columns, quantities, cuts, join(lambda part: part.weight))
 
 
 def _branches(settings: Mapping[str, Any], menu: list[str]) -> list[str]:
@@ -133,50 +202,11 @@ def _weight(columns: Columns, task: Task) -> np.ndarray:
     return weight
 
 
-def _count(
-    columns: Columns,
-    good: np.ndarray,
-    weight: np.ndarray,
-    settings: Mapping[str, Any],
-    menu: list[str],
-    tallies: Tallies,
-) -> _Chosen:
-    """Select, count, and return the events that pass everything but the trigger.
-
-    Args:
-        columns: as read, n events.
-        good: certified events, shape (n,).
-        weight: shape (n,).
-    """
-    selection = analyses.get(settings["analysis"]).select(columns, settings["selection"])
-    steps = [("certified", good), *selection.steps]
-    candidate = np.logical_and.reduce([mask for _, mask in steps])
-    selection = _only(selection, good)
-    tallies.cutflow([*steps, *((cut.name, _spread(candidate, cut.passed)) for cut in selection.cuts)], weight)
-
-    quantities = {**selection.columns, "run": columns["run"][candidate]}
-    tallies.n_minus_one(selection.cuts, quantities, weight[candidate])
-
-    passed = np.logical_and.reduce([cut.passed for cut in selection.cuts])
-    chosen = np.flatnonzero(candidate)[passed]
-    kept = {name: columns[name][chosen] for name in (*_EVENT_ID, *menu)}
-    fired = decisions(kept, settings["triggers"]["any_of"], menu, settings["triggers"]["on_missing"])
-    quantities = {name: values[passed] for name, values in quantities.items()}
-    tallies.triggers(fired, quantities, weight[chosen])
-    return _Chosen(kept, quantities, fired, weight[chosen])
-
-
 def _only(selection: Selection, good: np.ndarray) -> Selection:
     """The selection with its candidates limited to certified events."""
     keep = good[np.logical_and.reduce([mask for _, mask in selection.steps])]
     columns = {name: values[keep] for name, values in selection.columns.items()}
     return Selection(selection.steps, columns, [Cut(c.name, c.variable, c.passed[keep]) for c in selection.cuts])
-
-
-def _spread(candidate: np.ndarray, passed: np.ndarray) -> np.ndarray:
-    mask = candidate.copy()
-    mask[candidate] = passed
-    return mask
 
 
 def _event_table(chosen: _Chosen) -> pa.Table:

@@ -32,10 +32,13 @@ class Tallies:
         self._rows: list[Rows] = []
         self._merged: list[pa.Table] = []
 
-    def cutflow(self, steps: Sequence[tuple[str, Array]], weight: Array) -> None:
-        """Count events before and after each step; masks and weights of shape (n,), each mask on its own."""
+    def cutflow(self, steps: Sequence[tuple[str, Array]], weight: Array, first: int = 0) -> None:
+        """Count events before and after each step; masks and weights of shape (n,), each mask on its own.
+
+        `first` is the place of the first step: events that have passed others are counted on.
+        """
         left = np.ones(len(weight), bool)
-        for place, (name, mask) in enumerate(steps):
+        for place, (name, mask) in enumerate(steps, first):
             self._add(
                 "cutflow", name, "", np.full(np.count_nonzero(left), place), mask[left], weight[left], always=place
             )
