@@ -138,7 +138,7 @@ def _differences(location: str, row: lock.Row, site: remote.Site, checksums: boo
 
 
 def _facts(location: str, timeout: float) -> tuple[int, str, list[int]]:
-    with NanoAOD(location, timeout) as file:
+    with NanoAOD(location, timeout, wanted=["run"]) as file:
         return file.entries, file.uuid, file.runs()
 
 

@@ -128,8 +128,8 @@ class NanoAOD:
     def runs(self) -> list[int]:
         """Run numbers of the `Runs` tree, or of the events without one; sorted."""
         with _explained(self.location, "reading the runs of"):
-            tree = "Runs" if "Runs" in self._file.keys(cycle=False, recursive=False) else "Events"
-            found = np.unique(np.asarray(self._file[tree]["run"].array(library="np"), np.int64))
+            tree = self._file["Runs"] if "Runs" in self._file.keys(cycle=False, recursive=False) else self._events
+            found = np.unique(np.asarray(tree["run"].array(library="np"), np.int64))
         return found.tolist()
 
     def lumi_sections(self) -> np.ndarray:
