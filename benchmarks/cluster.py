@@ -245,7 +245,7 @@ def times(jobs: list[Job], seen: list[float], limit: int = 500) -> dict[str, flo
     submits = sorted(job.submit for job in jobs)
     burst = min(len(jobs), limit) - 1
     return {
-        "submission": (submits[burst] - submits[0]) / burst,
+        "submission": (submits[burst] - submits[0]) / burst if burst else 0.0,
         "queue": statistics.fmean(waited(jobs, SLOTS)),
         "slot": statistics.fmean(job.end - job.start for job in jobs),
         "noticed": statistics.fmean(seen) - statistics.fmean(job.end for job in jobs),
