@@ -4,7 +4,7 @@ CORES ?= all
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
 
-.PHONY: demo test engines remote condor slurm profiles resume bench schema lint clean
+.PHONY: demo test engines remote condor slurm profiles resume bench bench-cluster schema lint clean
 
 demo: .venv/run.stamp  ## run the workflow end to end on the embedded toy data
 	$(BIN)/snakemake --cores $(CORES)
@@ -37,6 +37,11 @@ resume: .venv/run.stamp  ## after a killed run: cancel its jobs on the cluster, 
 bench: .venv/run.stamp  ## time and memory of a skim (BENCH=--quick for a short look)
 	$(BIN)/python benchmarks/skim.py $(BENCH)
 	$(BIN)/python benchmarks/dry_run.py $(BENCH)
+
+bench-cluster: .venv/dev.stamp condor slurm  ## what a job costs on pools of this machine (BENCH=--quick, --real)
+	$(BIN)/python -m benchmarks.cluster --engine condor $(BENCH)
+	$(BIN)/python -m benchmarks.cluster --engine slurm $(BENCH)
+	$(BIN)/python benchmarks/scale.py
 
 schema: .venv/run.stamp  ## write config/**/schema.json and config/README.md from the models
 	$(BIN)/python -m skimflow.config

@@ -137,6 +137,8 @@ HAS_DOCKER = False
 SINGULARITY =
 DOCKER =
 """
+_NAME = 15
+"""Letters of a process' name that Linux keeps."""
 _FOLDERS = ("log", "spool", "execute", "lock", "run", "tokens.d", "passwords.d")
 
 
@@ -232,7 +234,7 @@ class Pool:
 
     def pids(self, daemon: str = "") -> list[int]:
         """Of this pool's daemons, or those of one kind (schedd, shadow)."""
-        return [pid for pid in self._processes() if _name(pid).startswith(f"condor_{daemon}")]
+        return [pid for pid in self._processes() if _name(pid).startswith(f"condor_{daemon}"[:_NAME])]
 
     def signal(self, number: signal.Signals, daemon: str = "") -> None:
         """Send a signal to the daemons of one kind, or all; after a deadly one, come back when they are gone."""
