@@ -104,7 +104,7 @@ ENGINES = {
         condor.running,
         condor_jobs,
         # The kernel keeps 15 letters of a name.
-        lambda pool: {name: pool.pids(name) for name in ("schedd", "negotiat", "collecto", "startd")},
+        lambda pool: {name: pool.pids(name) for name in ("schedd", "negotiator", "collector", "startd")},
     ),
     "slurm": Engine(
         ("--slurm-init-seconds-before-status-checks", "1"),
