@@ -15,7 +15,7 @@ from skimflow.files import whole
 
 _ROOT = Path(skimflow.__file__).parent
 _PACKAGES = ("awkward", "numpy", "pyarrow", "scipy", "uproot")
-_REMEMBERED = Path(".snakemake/skimflow/fingerprints.json")
+_REMEMBERED = Path(".snakemake/skimflow-fingerprints.json")
 
 
 @functools.cache
