@@ -15,7 +15,7 @@ from snakemake.utils import min_version
 from skimflow import paths, session, targets
 from skimflow.config import load
 from skimflow.errors import SkimflowError
-from skimflow.provenance import fingerprint
+from skimflow.provenance import fingerprint, remember
 
 min_version("9.0")
 

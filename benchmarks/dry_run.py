@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from skimflow import lock, paths
@@ -69,11 +70,7 @@ def main() -> None:
 
 def workflow(folder: Path, size: int) -> tuple[Path, list[str]]:
     """A copy of the workflow with a locked dataset of so many remote files; its folder, and Snakemake's arguments."""
-    copy = folder / f"workflow_{size}"
-    for part in PARTS:
-        take = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy.mkdir(exist_ok=True)
-        take(ROOT / part, copy / part)
+    copy = checkout(folder / f"workflow_{size}")
     (copy / "config/datasets/dry.yaml").write_text("kind: mc\nprocess: x\nrecid: [1]\n", encoding="utf-8")
     (copy / "config/locks").mkdir(exist_ok=True)
     (copy / "config/locks/dry.tsv").write_text(
@@ -81,6 +78,15 @@ def workflow(folder: Path, size: int) -> tuple[Path, list[str]]:
     )
     (copy / "config/dry.yaml").write_text(MEASUREMENT, encoding="utf-8")
     return copy, ["--configfile", "config/dry.yaml"]
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of the workflow."""
+    folder.mkdir()
+    for part in PARTS:
+        take = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        take(ROOT / part, folder / part)
+    return folder
 
 
 def locked(index: int) -> lock.Row:
@@ -98,8 +104,8 @@ def bare(folder: Path, size: int) -> tuple[Path, list[str]]:
     return plain, []
 
 
-def measure(folder: Path, arguments: list[str]) -> dict[str, float]:
-    """Seconds and peak MB of one dry run.
+def measure(folder: Path, arguments: list[str], how: Sequence[str] = ("-n",)) -> dict[str, float]:
+    """Seconds and peak MB of one run of Snakemake, by default a dry one.
 
     Raises:
         SystemExit: Snakemake failed; the message is its own.
@@ -109,7 +115,7 @@ def measure(folder: Path, arguments: list[str]) -> dict[str, float]:
     with told.open("w") as out:
         start = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", "-n", *arguments],
+            [sys.executable, "-m", "snakemake", *how, *arguments],
             cwd=folder,
             env=environment,
             stdout=out,
@@ -120,7 +126,7 @@ def measure(folder: Path, arguments: list[str]) -> dict[str, float]:
         seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"error: the dry run in {folder.name} failed:\n{told.read_text(encoding='utf-8')[-3000:]}")
+        sys.exit(f"error: Snakemake failed in {folder.name}:\n{told.read_text(encoding='utf-8')[-3000:]}")
     return {"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss / 1024}
 
 

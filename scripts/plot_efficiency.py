@@ -1,5 +1,7 @@
 """Rule `plot_efficiency`."""
 
+from functools import partial
+
 import pandas as pd
 
 from skimflow.io.outputs import read_stamp
@@ -10,9 +12,6 @@ from skimflow.plots.efficiency import turn_on
 with reporting(snakemake.log[0]):
     source, settings = snakemake.input.efficiency, snakemake.params.settings
     table = pd.read_parquet(source)
-    draw(
-        lambda figure: turn_on(figure, table, snakemake.wildcards.variable, settings),
-        snakemake.output,
-        settings,
-        read_stamp(source),
-    )
+    stamp, output = read_stamp(source), snakemake.output
+    for variable, *files in zip(snakemake.params.variables, output.png, output.pdf, strict=True):
+        draw(partial(turn_on, table=table, variable=variable, settings=settings), files, settings, stamp)

@@ -1,5 +1,7 @@
 """Rule `plot_map`."""
 
+from functools import partial
+
 import pandas as pd
 
 from skimflow.io.outputs import read_stamp
@@ -10,10 +12,7 @@ from skimflow.plots.efficiency import efficiency_map
 with reporting(snakemake.log[0]):
     source, settings = snakemake.input.efficiency, snakemake.params.settings
     table = pd.read_parquet(source)
-    draw(
-        lambda figure: efficiency_map(figure, table, snakemake.wildcards.x, snakemake.wildcards.y, settings),
-        snakemake.output,
-        settings,
-        read_stamp(source),
-        size=(16, 9),
-    )
+    stamp, output = read_stamp(source), snakemake.output
+    for name, *files in zip(snakemake.params.maps, output.png, output.pdf, strict=True):
+        x, y = name.split("-")
+        draw(partial(efficiency_map, table=table, x=x, y=y, settings=settings), files, settings, stamp, size=(16, 9))

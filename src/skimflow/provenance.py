@@ -8,19 +8,22 @@ import json
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import skimflow
+from skimflow.files import whole
 
 _ROOT = Path(skimflow.__file__).parent
 _PACKAGES = ("awkward", "numpy", "pyarrow", "scipy", "uproot")
+_REMEMBERED = Path(".snakemake/skimflow-fingerprints.json")
 
 
 @functools.cache
 def fingerprint(*modules: str, without: tuple[str, ...] = ()) -> str:
     """Hash of the code that a step runs: the modules and all of skimflow that they import, directly or not.
 
-    Comments, docstrings and layout do not count. Nothing is imported: sources are parsed.
+    Comments, docstrings and layout do not count. Nothing is imported: sources are parsed, and those that `remember` saw
+    need not be parsed again.
 
     Args:
         modules: names such as `skimflow.skim.job`.
@@ -28,8 +31,18 @@ def fingerprint(*modules: str, without: tuple[str, ...] = ()) -> str:
     """
     digest = hashlib.sha256()
     for module in sorted(_closure(modules, without)):
-        digest.update(f"{module}\n{_code(_source(module))}\n".encode())
+        digest.update(f"{module}\n{_module(module).code}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def remember() -> None:
+    """Keep what was learnt of the modules in the folder of the run: each job of a cluster reads the Snakefile again.
+
+    It is found again by the content of a module, so it cannot be out of date.
+    """
+    if _learnt().keys() - _remembered().keys():
+        with whole(_REMEMBERED) as partial:
+            partial.write_text(json.dumps(_learnt()), encoding="utf-8")
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:
@@ -48,6 +61,13 @@ def stamp(settings: Mapping[str, Any], code: str, **facts: Any) -> dict[str, Any
     return {"versions": versions(), "settings": settings_hash(settings), "code": code, **facts}
 
 
+class _Module(NamedTuple):
+    """Hash of a module's code, and names within skimflow that it may import."""
+
+    code: str
+    imports: list[str]
+
+
 def _closure(modules: tuple[str, ...], without: tuple[str, ...] = ()) -> set[str]:
     found: set[str] = set()
     waiting = list(modules)
@@ -55,20 +75,57 @@ def _closure(modules: tuple[str, ...], without: tuple[str, ...] = ()) -> set[str
         module = waiting.pop()
         if module not in found and module not in without:
             found.add(module)
-            waiting.extend(_imports(module))
+            waiting.extend(name for name in _module(module).imports if _exists(name))
     return found
 
 
 @functools.cache
-def _imports(module: str) -> tuple[str, ...]:
+def _module(name: str) -> _Module:
+    source = _source(name).read_bytes()
+    key = hashlib.sha256(_reader() + source).hexdigest()
+    module = _remembered().get(key) or _parse(source)
+    _learnt()[key] = module
+    return _Module(*module)
+
+
+@functools.cache
+def _learnt() -> dict[str, _Module]:
+    """The modules that this process looked at, by the hash of their source."""
+    return {}
+
+
+@functools.cache
+def _remembered() -> dict[str, list]:
+    """Those that an earlier process looked at."""
+    try:
+        return json.loads(_REMEMBERED.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+@functools.cache
+def _reader() -> bytes:
+    """What is read in a source depends on this module and on Python's parser."""
+    return platform.python_version().encode() + Path(__file__).read_bytes()
+
+
+def _parse(source: bytes) -> _Module:
+    tree = ast.parse(source)
+    imports = sorted(_imports(tree))
+    for node in _documented(tree):
+        node.body = node.body[1:] or [ast.Pass()]
+    return _Module(hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), imports)
+
+
+def _imports(tree: ast.Module) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(_source(module).read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return tuple(name for name in names if name.startswith("skimflow.") and _exists(name))
+    return {name for name in names if name.startswith("skimflow.")}
 
 
 def _source(module: str) -> Path:
@@ -76,16 +133,9 @@ def _source(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
+@functools.cache
 def _exists(module: str) -> bool:
     return _source(module).is_file()
-
-
-@functools.cache
-def _code(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in _documented(tree):
-        node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
 
 
 def _documented(tree: ast.AST) -> Iterator[Any]:

@@ -101,10 +101,20 @@ class Targets:
 
     def figures(self) -> list[str]:
         """Every figure of the measurement."""
-        wanted = [("efficiency", name) for name, variable in self.config.variables.items() if variable.report]
-        wanted += [("maps", f"{m.x}-{m.y}") for m in self.config.maps]
+        wanted = [("efficiency", name) for name in reported(self.config)]
+        wanted += [("maps", name) for name in maps(self.config)]
         wanted += [("overview", figure) for figure in overview(self.config)]
         return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
+
+
+def reported(config: Config) -> list[str]:
+    """Variables that efficiencies are shown against."""
+    return [name for name, variable in config.variables.items() if variable.report]
+
+
+def maps(config: Config) -> list[str]:
+    """Names of the maps: their two variables."""
+    return [f"{map_.x}-{map_.y}" for map_ in config.maps]
 
 
 def overview(config: Config) -> list[str]:

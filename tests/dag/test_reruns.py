@@ -11,7 +11,7 @@ from tests.checkout import Checkout
 
 pytestmark = pytest.mark.xdist_group("dag")
 
-EFFICIENCY_PLOTS = Counter(plot_efficiency=3, plot_map=1, plot_stability=1)
+EFFICIENCY_PLOTS = Counter(plot_efficiency=1, plot_map=1, plot_stability=1)
 PLOTS = EFFICIENCY_PLOTS + Counter(plot_cutflow=1, plot_n_minus_one=1)
 RESULT = Counter(efficiency=1, summary=1, report=1)
 AFTER_SKIM = Counter(aggregate=1, duplicates=1) + RESULT + PLOTS

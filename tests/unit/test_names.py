@@ -1,7 +1,9 @@
 """Names of files and jobs, lists of files, fingerprints, and what the Snakefile imports."""
 
+import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,8 @@ def test_the_snakefile_imports_nothing_heavy() -> None:
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package `skimflow` of two modules, one of which imports the other."""
     monkeypatch.setattr(provenance, "_ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "_REMEMBERED", tmp_path / "remembered.json")
+    forget()
     (tmp_path / "__init__.py").write_text("")
     (tmp_path / "job.py").write_text(
         '"""A job."""\nfrom skimflow.physics import cut\n\ndef run(x):\n    return cut(x)\n'
@@ -83,8 +87,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget() -> None:
-    for cached in (provenance.fingerprint, provenance._imports, provenance._code):
-        cached.cache_clear()
+    for name in ("fingerprint", "_module", "_learnt", "_remembered", "_exists"):
+        getattr(provenance, name).cache_clear()
 
 
 def fingerprint_after(path: Path, text: str) -> tuple[str, str]:
@@ -111,6 +115,58 @@ def test_fingerprint_sees_an_imported_module_change(package: Path) -> None:
 def test_fingerprint_ignores(package: Path, module: str, text: str) -> None:
     before, after = fingerprint_after(package / module, text)
     assert before == after
+
+
+def test_fingerprint_parses_no_module_that_was_remembered(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = provenance.fingerprint("skimflow.job")
+    provenance.remember()
+    forget()
+    monkeypatch.setattr(provenance.ast, "parse", lambda source: pytest.fail(f"parsed again: {source[:40]!r}"))
+    assert provenance.fingerprint("skimflow.job") == before
+    assert provenance.fingerprint("skimflow.physics") != before
+
+
+def test_fingerprint_sees_a_change_that_keeps_time_and_size(package: Path) -> None:
+    before, path = provenance.fingerprint("skimflow.job"), package / "physics.py"
+    provenance.remember()
+    times = path.stat()
+    path.write_text("def cut(x):\n    return x > 30\n")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    forget()
+    assert path.stat().st_size == times.st_size
+    assert provenance.fingerprint("skimflow.job") != before
+
+
+def test_fingerprint_sees_a_name_become_a_module(package: Path) -> None:
+    before = provenance.fingerprint("skimflow.job")
+    provenance.remember()
+    (package / "physics.py").unlink()
+    (package / "physics").mkdir()
+    (package / "physics/__init__.py").write_text("def cut(x):\n    return x > 25\n")
+    forget()
+    assert provenance.fingerprint("skimflow.job") == before
+    (package / "physics/cut.py").write_text("LIMIT = 25\n")
+    forget()
+    assert provenance.fingerprint("skimflow.job") != before
+
+
+@pytest.mark.parametrize("text", ["", "[", "{}"])
+def test_fingerprint_does_without_what_was_remembered(text: str, package: Path) -> None:
+    before = provenance.fingerprint("skimflow.job")
+    (package / "remembered.json").write_text(text)
+    forget()
+    assert provenance.fingerprint("skimflow.job") == before
+
+
+def test_fingerprint_opens_each_module_once(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: Counter[Path] = Counter()
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.update([path]) or read(path))
+    for modules in (["skimflow.job"], ["skimflow.physics"], ["skimflow.job", "skimflow.plots"]):
+        provenance.fingerprint(*modules)
+    assert {path: opened[path] for path in opened if path.parent == package} == {
+        package / name: 1 for name in ("job.py", "physics.py", "plots.py")
+    }
 
 
 def test_fingerprint_leaves_out_what_changes_no_result(package: Path) -> None:

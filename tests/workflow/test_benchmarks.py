@@ -24,3 +24,14 @@ b.main()
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / f"results/benchmarks/{benchmark}.json").read_text())
     assert len(found["files"] if benchmark == "dry_run" else found) == 2
+
+
+@pytest.mark.xdist_group("catalogue")
+def test_the_workflow_benchmark_runs(tmp_path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks/workflow.py"), "--quick"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "results/benchmarks/workflow.json").read_text())
+    assert found["files"] == 4
+    assert 0 < found["skims"] < found["wall"]
+    assert found["again_cpu"] < found["cpu"]

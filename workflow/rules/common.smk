@@ -31,6 +31,18 @@ def figure(folder, name, caption, **labels):
     }
 
 
+def figures(folder, names, caption, what):
+    """Outputs of figures that one job draws, each kind in the order of `names`: most of a figure's time is imports.
+
+    `names` are variables, or pairs of them joined by `-`.
+    """
+    made = [
+        figure(folder, name, caption, figure=what, against=name.replace("-", ", "))
+        for name in names
+    ]
+    return {kind: [files[kind] for files in made] for kind in ("png", "pdf")}
+
+
 def locked(wildcards):
     """No input, but the end of the run while a dataset that needs a lock has none."""
     try:

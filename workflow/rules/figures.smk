@@ -1,22 +1,17 @@
-# Figures, as PNG and PDF. The PNG goes into the report with its caption.
+# Figures, as PNG and PDF. The PNG goes into the report with its caption. One job draws all figures of a kind.
 
 
 rule plot_efficiency:
-    """Efficiency against one variable."""
+    """Efficiency against each variable."""
     input:
         efficiency=RESULTS.efficiency,
     output:
-        **figure(
-            "efficiency",
-            "{variable}",
-            "efficiency",
-            figure="efficiency",
-            against="{variable}",
-        ),
+        **figures("efficiency", targets.reported(CONFIG), "efficiency", "efficiency"),
     log:
-        RESULTS.log("plot_efficiency", "{variable}"),
+        RESULTS.log("plot_efficiency"),
     localrule: True
     params:
+        variables=targets.reported(CONFIG),
         settings=targets.plot_settings(CONFIG),
         code=fingerprint("skimflow.plots.efficiency"),
     script:
@@ -24,15 +19,16 @@ rule plot_efficiency:
 
 
 rule plot_map:
-    """Efficiency of the OR in two variables."""
+    """Efficiency of the OR in each pair of variables."""
     input:
         efficiency=RESULTS.efficiency,
     output:
-        **figure("maps", "{x}-{y}", "map", figure="efficiency map", against="{x}, {y}"),
+        **figures("maps", targets.maps(CONFIG), "map", "efficiency map"),
     log:
-        RESULTS.log("plot_map", "{x}-{y}"),
+        RESULTS.log("plot_map"),
     localrule: True
     params:
+        maps=targets.maps(CONFIG),
         settings=targets.plot_settings(CONFIG),
         code=fingerprint("skimflow.plots.efficiency"),
     script:

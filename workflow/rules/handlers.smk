@@ -40,6 +40,7 @@ def end():
 
 onstart:
     session.begin(workflow.executor_plugin.name, sys.argv[1:])
+    remember()
     if not workflow.touch:
         follow()
 

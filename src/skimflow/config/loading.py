@@ -25,7 +25,11 @@ class Measurement(NamedTuple):
     site: Site
 
 
-class _StrictLoader(yaml.SafeLoader):
+# The parser in C, where PyYAML has it: the same documents, ten times faster.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _StrictLoader(_SafeLoader):
     """YAML that refuses a key written twice (YAML itself keeps the last in silence)."""
 
 

@@ -18,6 +18,7 @@ from skimflow.files import whole
 
 _MARKERS = "osD^v<>"
 _SHORT = 46
+_DPI = 100
 
 
 def draw(
@@ -35,13 +36,16 @@ def draw(
         stamp: provenance, kept in the file's metadata; its `completeness` is printed on the figure.
     """
     with plt.style.context([mplhep.style.CMS, {"font.size": 18, "svg.hashsalt": "skimflow"}]):
-        figure = plt.figure(figsize=size, layout="constrained")
+        figure = plt.figure(figsize=size, layout="constrained", dpi=_DPI)
         paint(figure)
         _label(figure, settings["style"], stamp.get("completeness", ""))
+        # Laid out once for all formats: it takes longer than to draw, and savefig would do it twice for each.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for file in files:
             kind = Path(file).suffix.removeprefix(".")
             with whole(file) as partial:
-                figure.savefig(partial, format=kind, dpi=100, metadata=_metadata(Path(file), stamp))
+                figure.savefig(partial, format=kind, dpi=_DPI, metadata=_metadata(Path(file), stamp))
         plt.close(figure)
 
 
