@@ -13,6 +13,5 @@ with reporting(snakemake.log[0]):
     source, settings = snakemake.input.efficiency, snakemake.params.settings
     table = pd.read_parquet(source)
     stamp, output = read_stamp(source), snakemake.output
-    for name, *files in zip(snakemake.params.maps, output.png, output.pdf, strict=True):
-        x, y = name.split("-")
+    for (x, y), *files in zip(snakemake.params.maps, output.png, output.pdf, strict=True):
         draw(partial(efficiency_map, table=table, x=x, y=y, settings=settings), files, settings, stamp, size=(16, 9))

@@ -28,7 +28,7 @@ rule plot_map:
         RESULTS.log("plot_map"),
     localrule: True
     params:
-        maps=targets.maps(CONFIG),
+        maps=[[map_.x, map_.y] for map_ in CONFIG.maps],
         settings=targets.plot_settings(CONFIG),
         code=fingerprint("skimflow.plots.efficiency"),
     script:
