@@ -126,15 +126,16 @@ def test_a_bad_file_fails_its_job_only_and_says_why(damaged: Checkout) -> None:
 
 @pytest.mark.xdist_group("failures")
 def test_a_bad_file_can_be_recorded(damaged: Checkout) -> None:
-    text = damaged.run("--cores", "2", "--config", "on_unreadable=record", check=False)
+    summary = "results/small/summary.txt"
+    text = damaged.run("--cores", "2", summary, "--config", "on_unreadable=record", check=False)
     assert "error: only 3 of 4 files were processed" in text
     assert "  aggregate\n    reason  only 3 of 4 files were processed" in text
     assert re.search(r"^skims: 3 of 4 done, 1 failed; 1\.2 k events, \S+/s$", text, flags=re.MULTILINE)
     assert "small_tt: results/toy/small_tt/small_tt_0000.root: is truncated" in text
-    settings = ("--config", "on_unreadable=record", "completeness=0.7")
+    settings = (summary, "--config", "on_unreadable=record", "completeness=0.7")
     text = damaged.run("--cores", "2", *settings)
     assert "1 job could not read all input (on_unreadable: record):\n\n  small_tt: results/toy/small_tt" in text
-    assert "3 of 4 files processed" in (damaged.folder / "results/small/summary.txt").read_text()
+    assert "3 of 4 files processed" in (damaged.folder / summary).read_text()
     # Each run tries the recorded file again, and no other, until it can be read.
     for _ in range(2):
         assert damaged.jobs(*settings)["skim"] == 1
@@ -146,5 +147,5 @@ def test_a_bad_file_can_be_recorded(damaged: Checkout) -> None:
     assert "skims: 1 of 1 done (3 were done before); 400 events" in text
     assert "Mend it" not in text
     assert not (damaged.folder / "logs/small/failed.tsv").exists()
-    assert "4 of 4 files processed" in (damaged.folder / "results/small/summary.txt").read_text()
+    assert "4 of 4 files processed" in (damaged.folder / summary).read_text()
     assert damaged.jobs(*settings) == {}
