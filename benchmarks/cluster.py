@@ -103,7 +103,6 @@ ENGINES = {
         ("--seconds-between-status-checks", "1"),
         condor.running,
         condor_jobs,
-        # The kernel keeps 15 letters of a name.
         lambda pool: {name: pool.pids(name) for name in ("schedd", "negotiator", "collector", "startd")},
     ),
     "slurm": Engine(
