@@ -56,12 +56,12 @@ def test_held_job_goes_on_when_it_is_released(condor: CondorCheckout, pool: Pool
 def test_more_memory_and_time_at_the_second_attempt(condor: CondorCheckout, condor_local: CondorCheckout) -> None:
     greedy, slow = condor.skims()[:2]
     condor.trouble(greedy=[greedy], hold=[slow])
-    seconds = "skim:allowed_execute_duration=30*attempt"
+    seconds = "skim:allowed_job_duration=30*attempt"
     code, text = condor.go("--set-resources", seconds, "--", *condor.outputs(greedy, slow))
     assert code == 0, text
     assert "MB used, 1500 MB requested" in text
-    assert "exceeded allowed execute duration" in text
-    jobs = condor.attributes("JobStatus", "RequestMemory", "AllowedExecuteDuration")
+    assert "exceeded allowed job duration" in text
+    jobs = condor.attributes("JobStatus", "RequestMemory", "AllowedJobDuration")
     assert jobs == [[REMOVED, "1500", "30"]] * 2 + [[COMPLETED, "3000", "60"]] * 2
     same(condor, condor_local)
 

@@ -325,6 +325,7 @@ class HttpError(Exception):
         (TimeoutError(), "timeout"),
         (FileNotFoundError("https://x/a.root"), "missing"),
         (ValueError("not enough bytes"), "corrupt"),
+        (ValueError("I/O operation on closed file."), "unreachable"),
         (OSError("Cannot connect to host squid-proxy.example:1094 [Connection refused]"), "unreachable"),
         (OSError("root://x//certificate/401.root: [FATAL] Connection error"), "unreachable"),
         (HttpError(503), "unreachable"),

@@ -38,7 +38,7 @@ def test_a_name_or_a_path(typed: str, checkout: Checkout) -> None:
     assert CLUSTER.format(typed) in text
     asked = resources(text)
     assert asked["mem_mb"] == asked["request_memory"] == "1500"
-    assert int(asked["allowed_execute_duration"]) == 60 * int(asked["runtime"])
+    assert int(asked["allowed_job_duration"]) == 60 * int(asked["runtime"])
 
 
 @pytest.mark.xdist_group("profiles")

@@ -5,7 +5,7 @@
 def needs(memory, minutes):
     """Memory (MB) and time of a job, doubled at each attempt, by the names that Slurm and HTCondor look for.
 
-    Slurm reads mem_mb and runtime. HTCondor's plugin reads request_memory, and allowed_execute_duration in seconds; a
+    Slurm reads mem_mb and runtime. HTCondor's plugin reads request_memory, and allowed_job_duration in seconds; a
     job over it is held. On one machine they only count with `--resources mem_mb=…`.
     """
 
@@ -16,7 +16,7 @@ def needs(memory, minutes):
         "mem_mb": twice(memory),
         "request_memory": twice(memory),
         "runtime": twice(minutes),
-        "allowed_execute_duration": twice(60 * minutes),
+        "allowed_job_duration": twice(60 * minutes),
     }
 
 

@@ -196,7 +196,16 @@ _SIGNS = {
     ),
     "missing": ("no such file", "[3011]", "file not found"),
 }
-_LOST = ("connection", "connect", "socket", "name or service", "stream disconnect", "[3012]")
+# The last are fsspec's words when the client has closed a file whose server went away.
+_LOST = (
+    "connection",
+    "connect",
+    "socket",
+    "name or service",
+    "stream disconnect",
+    "[3012]",
+    "operation on closed file",
+)
 _STATUS = {401: "authentication", 403: "authentication", 404: "missing", 410: "missing", 408: "timeout"}
 _NAMES = re.compile(r"\w+://\S+|host \S+|/\S+|\S+\.\S+:\d+")
 
