@@ -77,7 +77,7 @@ class Run(NamedTuple):
     job: float
 
 
-MILLION = 13.0
+MILLION = 2.0
 """Seconds for a million events: LZMA, 1,380 branches (benchmarks/skim.py)."""
 MEASURED = {
     "condor": Costs(plan=0.0022, submission=0.032, start=0.018, worker=4.7, file=1.2, events=MILLION, collect=0.055),

@@ -144,10 +144,17 @@ def measure(command: list[str], path: Path) -> dict[str, Any]:
 
 
 def agree(size: int, results: dict[str, dict]) -> None:
-    """Raises SystemExit unless all tools found the same."""
+    """Raises SystemExit unless all tools found the same.
+
+    One event in a million may differ, and is told: awkward's records compute in single precision, where an event can
+    fall on the other side of a cut.
+    """
     numbers = {name: (r["selected"], r["fired"]) for name, r in results.items() if "selected" in r}
-    if len(set(numbers.values())) != 1:
+    ranges = [max(column) - min(column) for column in zip(*numbers.values(), strict=True)]
+    if max(ranges) > size // 1_000_000:
         sys.exit(f"error: {size} events: the tools disagree on how many are selected and fired: {numbers}")
+    if max(ranges):
+        print(f"{size} events: one is on the edge of a cut: {numbers}")
 
 
 def show(found: Results) -> None:
