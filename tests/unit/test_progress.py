@@ -41,14 +41,20 @@ def test_nothing_has_ended_yet() -> None:
     assert run.line() == "skims: 0 of 48 done, 8 running"
 
 
-def test_a_run_on_the_way() -> None:
-    run, clock = skims([1_000_000] * 48)
+def on_the_way(local: bool = True):
+    """48 skims after a minute: 11 done, 8 at work, one failed."""
+    run, clock = skims([1_000_000] * 48, local=local)
     for job in range(20):
         run.started(job)
     clock.now += 60
     for job in range(11):
         run.finished(job, 1_000_000)
     run.failed(11)
+    return run, clock
+
+
+def test_a_run_on_the_way() -> None:
+    run, clock = on_the_way()
     # 11 M events in a minute, 36 M to do: those of the failed one are not waited for.
     assert run.line() == "skims: 11 of 48 done, 8 running, 1 failed; 11 M events, 183 k/s; about 3 min left"
     # Time that has passed since is time that need not be waited for; the rate is that of the clock.
@@ -261,13 +267,7 @@ def test_the_pages_show_what_is_printed() -> None:
     }
     for page, rows in shown.items():
         assert failures.table(rows, 0, "") in (ROOT / page).read_text(encoding="utf-8"), page
-    run, clock = skims([1_000_000] * 48, local=False)
-    for job in range(20):
-        run.started(job)
-    clock.now += 60
-    for job in range(11):
-        run.finished(job, 1_000_000)
-    run.failed(11)
+    run, _ = on_the_way(local=False)
     assert f"\n{run.line()}\n" in (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
 
 
