@@ -167,10 +167,8 @@ def _counts(column: Column, i: int, start: int, kept: Columns, counters: Columns
 def _take(piece: _Piece, wanted: Sequence[Column], kept: Columns) -> Columns:
     """The values of a piece; they leave `kept`."""
     entries = piece.stop - piece.start
-    numbers = {
-        column.name: entries if column.counter is None else int(kept[column.counter][:entries].sum())
-        for column in wanted
-    }
+    totals = {name: int(kept[name][:entries].sum()) for name in {c.counter for c in wanted if c.counter is not None}}
+    numbers = {column.name: entries if column.counter is None else totals[column.counter] for column in wanted}
     result = {name: kept[name][:number] for name, number in numbers.items()}
     for name, number in numbers.items():
         kept[name] = kept[name][number:]
@@ -202,10 +200,10 @@ def _basket(column: Column, i: int, chunk: Any, counts: np.ndarray | None) -> np
     if size != column.sizes[i] or entries != here or not 0 <= needed <= unpacked:
         raise ValueError(f"{column.name}: the header of basket {i} contradicts the tree")
     _check_numbers(column, here, needed, counts)
-    rests = [] if counts is None or needed == unpacked else _starts(key, column.dtype.itemsize, counts)
+    rest = None if counts is None or needed == unpacked else _starts(key, column.dtype.itemsize, counts)
     data = content[key:]
     if len(data) != unpacked:
-        data = _decompressed(data, unpacked, needed, rests)
+        data = _decompressed(data, unpacked, needed, rest)
     return np.frombuffer(data, column.dtype, needed // column.dtype.itemsize).astype(column.dtype.newbyteorder("="))
 
 
@@ -217,19 +215,26 @@ def _check_numbers(column: Column, entries: int, needed: int, counts: np.ndarray
         raise ValueError(f"{column.name}: a basket has {needed} bytes where {number} values belong")
 
 
-def _starts(key: int, width: int, counts: np.ndarray) -> list[bytes]:
-    """What may follow the numbers of a jagged branch: how many places there are, the byte each entry starts at (the key
-    counts too), and one more, which is 0 in ROOT's files and the end of the last entry in uproot's."""
-    places = np.zeros(len(counts) + 2, ">i4")
+class _Rest(NamedTuple):
+    """What follows the numbers of a jagged branch: bytes that are known, and the two kinds of end that there are."""
+
+    known: bytes
+    ends: tuple[bytes, bytes]
+
+
+def _starts(key: int, width: int, counts: np.ndarray) -> _Rest:
+    """How many places there are, the byte each entry starts at (the key counts too), and one more, which is 0 in ROOT's
+    files and the end of the last entry in uproot's."""
+    places = np.empty(len(counts) + 2, ">i4")
     places[0] = len(counts) + 1
     places[1] = key
     places[2:] = key + width * np.cumsum(counts)
-    known = places[:-1].tobytes()
-    return [known + bytes(4), places.tobytes()]
+    known = places.tobytes()
+    return _Rest(known[:-4], (bytes(4), known[-4:]))
 
 
-def _decompressed(data: memoryview, size: int, needed: int, rests: list[bytes]) -> Any:
-    """At least the first `needed` of `size` bytes. With `rests`, what may stand after them, this takes less time."""
+def _decompressed(data: memoryview, size: int, needed: int, rest: _Rest | None) -> Any:
+    """At least the first `needed` of `size` bytes. With `rest`, what stands after them, this takes less time."""
     codec, low, high, unpacked_low, unpacked_high = _BLOCK.unpack_from(data)
     block, length = data[_BLOCK.size :], low + (high << 16)
     if codec not in _CODECS or len(block) != length or unpacked_low + (unpacked_high << 16) != size:
@@ -237,10 +242,11 @@ def _decompressed(data: memoryview, size: int, needed: int, rests: list[bytes]) 
         chunk = uproot.source.chunk.Chunk.wrap(_Nameless, np.frombuffer(data, np.uint8))
         whole = uproot.compression.decompress(chunk, uproot.source.cursor.Cursor(0), {}, len(data), size)
         return whole.raw_data
-    begin, whole, check = _CODECS[codec]
-    if rests and needed:
+    begin, whole, checksum, written = _CODECS[codec]
+    if rest and needed:
         start = begin(block, needed)
-        if len(start) == needed and any(check(block, start, rest) for rest in rests):
+        so_far = checksum(rest.known, checksum(start))
+        if len(start) == needed and written(block) in [checksum(end, so_far) for end in rest.ends]:
             return start
     data = whole(block)
     if len(data) != size:
@@ -254,17 +260,17 @@ class _Nameless:
     file_path = "it"
 
 
-def _zlib_check(block: memoryview, start: bytes, rest: bytes) -> bool:
-    """Whether the last bytes of a ZLIB stream are the checksum of `start` and `rest`."""
-    return block[-4:] == zlib.adler32(rest, zlib.adler32(start)).to_bytes(4, "big")
+def _in_zlib(block: memoryview) -> int:
+    """The checksum that ends a ZLIB stream."""
+    return int.from_bytes(block[-4:], "big")
 
 
-def _xz_check(block: memoryview, start: bytes, rest: bytes) -> bool:
-    """Whether the checksum of an XZ stream is that of `start` and `rest`. It stands before the index, whose length is
-    in the last 12 bytes (ROOT writes CRC32; other kinds are not looked at)."""
+def _in_xz(block: memoryview) -> int | None:
+    """The checksum of an XZ stream. It stands before the index, whose length is in the last 12 bytes (ROOT writes
+    CRC32; of other kinds None is returned)."""
     index, flags = struct.unpack_from("<IH", block, len(block) - 8)
     end = len(block) - 12 - 4 * (index + 1)
-    return flags >> 8 == _CRC32 and block[end - 4 : end] == zlib.crc32(rest, zlib.crc32(start)).to_bytes(4, "little")
+    return int.from_bytes(block[end - 4 : end], "little") if flags >> 8 == _CRC32 else None
 
 
 def _unxz(block: memoryview, size: int = -1) -> bytes:
@@ -276,8 +282,8 @@ def _unxz(block: memoryview, size: int = -1) -> bytes:
     return data
 
 
-# By ROOT's name of a codec: the beginning of a block, all of it, and whether its checksum is that of two parts.
-_CODECS: dict[bytes, tuple[Callable, Callable, Callable]] = {
-    b"XZ": (_unxz, _unxz, _xz_check),
-    b"ZL": (lambda block, size: zlib.decompressobj().decompress(block, size), zlib.decompress, _zlib_check),
+# By ROOT's name of a codec: the beginning of a block, all of it, its checksum: how to compute it, and what was written.
+_CODECS: dict[bytes, tuple[Callable, Callable, Callable, Callable]] = {
+    b"XZ": (_unxz, _unxz, zlib.crc32, _in_xz),
+    b"ZL": (lambda block, size: zlib.decompressobj().decompress(block, size), zlib.decompress, zlib.adler32, _in_zlib),
 }

@@ -6,14 +6,19 @@ kept. This uses what uproot offers for such cases, classes of one's own for a fi
 """
 
 import re
+import struct
 from collections.abc import Collection
 from typing import Any
 
 import uproot
-from uproot.deserialization import DeserializationError, numbytes_version
+from uproot import const
+from uproot.deserialization import DeserializationError, read_object_any
 
 # A class is named where an object of it comes first; later objects refer to that place, also from outside.
 _NEW_CLASS = re.compile(rb"\xff\xff\xff\xff(TLeaf\w+)\x00")
+_TAGS = struct.Struct(">II")  # before an object: its number of bytes, and its class
+_SIZE = struct.Struct(">ii")
+_BRANCH = b"TBranch\x00"
 _NAME = 6 + 6 + 10
 _REFERENCED = 1 << 4
 
@@ -25,12 +30,12 @@ def events(file: Any, wanted: Collection[str]) -> tuple[Any, frozenset[str]]:
         file: directory that `uproot.open` returns.
     """
     skipped: list[str] = []
-    file.file.custom_classes = {**uproot.classes, "TObjArray": Model_TObjArray, "TBranch": _skipping(wanted, skipped)}
+    file.file.custom_classes = {**uproot.classes, "TObjArray": _array(wanted, skipped)}
     try:
         tree = file["Events"]
         if all(map(_whole, tree.branches)):
             return tree, frozenset([*skipped, *tree.keys(recursive=False)])
-    except DeserializationError:
+    except (DeserializationError, KeyError):
         pass  # read it as uproot does, which raises the error if the file is damaged
     finally:
         file.file.custom_classes = None
@@ -38,34 +43,49 @@ def events(file: Any, wanted: Collection[str]) -> tuple[Any, frozenset[str]]:
     return tree, frozenset(tree.keys(recursive=False))
 
 
-class Model_TObjArray(uproot.models.TObjArray.Model_TObjArray):  # noqa: N801
-    """An array without the places of what was passed over. (uproot wants the name of the class to be like this.)"""
+def _array(wanted: Collection[str], skipped: list[str]) -> type:
+    """A model of TObjArray that has no place for branches that are not wanted; their names go to `skipped`."""
 
-    def read_members(self, chunk: Any, cursor: Any, context: Any, file: Any) -> None:
-        super().read_members(chunk, cursor, context, file)
-        self._data = [item for item in self._data if item is not None]
+    class Model_TObjArray(uproot.models.TObjArray.Model_TObjArray):  # noqa: N801 (uproot wants this name)
+        def read_members(self, chunk: Any, cursor: Any, context: Any, file: Any) -> None:
+            options = (context, file, self._file, self._parent)
+            self._bases.append(uproot.models.TObject.Model_TObject.read(chunk, cursor, *options))
+            self._members["fName"] = cursor.string(chunk, context)
+            self._members["fSize"], self._members["fLowerBound"] = cursor.fields(chunk, _SIZE, context)
+            self._data = []
+            for _ in range(self._members["fSize"]):
+                name = _pass_over(chunk, cursor, context, wanted)
+                if name is not None:
+                    skipped.append(name)
+                elif (item := read_object_any(chunk, cursor, *options)) is not None:
+                    self._data.append(item)
+
+    return Model_TObjArray
 
 
-def _skipping(wanted: Collection[str], skipped: list[str]) -> type:
-    """A model of TBranch that reads wanted branches, and of others appends the name to `skipped`."""
-    model = uproot.classes["TBranch"]
-
-    class Branch(model):
-        @classmethod
-        def read(cls, chunk: Any, cursor: Any, context: Any, *rest: Any, **options: Any) -> Any:
-            size, _, _ = numbytes_version(chunk, cursor, context, move=False)
-            content = cursor.copy().bytes(chunk, size or 0, context).tobytes()
-            name = _name(content)
-            if name is None or name in wanted:
-                return model.read(chunk, cursor, context, *rest, **options)
-            skipped.append(name)
-            for found in _NEW_CLASS.finditer(content):
-                place = cursor.displacement() + found.start() + uproot.const.kMapOffset
-                cursor.refs[place] = rest[0].class_named(found[1].decode())
-            cursor.skip(size)
-            return None
-
-    return Branch
+def _pass_over(chunk: Any, cursor: Any, context: Any, wanted: Collection[str]) -> str | None:
+    """If a branch comes next that is not wanted, go behind it and say its name."""
+    start, place = cursor.index, cursor.displacement() + const.kMapOffset
+    size, tag = cursor.fields(chunk, _TAGS, context, move=False)
+    begin, new = start + _TAGS.size, tag == const.kNewClassTag
+    if new:
+        begin += len(_BRANCH)
+        known = chunk.get(begin - len(_BRANCH), begin, cursor, context).tobytes() == _BRANCH
+    else:
+        known = cursor.refs.get(tag & ~const.kClassMask) is uproot.classes["TBranch"]
+    if not known or not size & const.kByteCountMask:
+        return None
+    stop = start + 4 + (size & ~const.kByteCountMask)
+    content = chunk.get(begin, stop, cursor, context).tobytes()
+    name = _name(content)
+    if name is None or name in wanted:
+        return None
+    if new:
+        cursor.refs[place + 4] = uproot.classes["TBranch"]
+    for found in _NEW_CLASS.finditer(content):
+        cursor.refs[place + begin - start + found.start()] = uproot.classes[found[1].decode()]
+    cursor.move_to(stop)
+    return name
 
 
 def _name(content: bytes) -> str | None:

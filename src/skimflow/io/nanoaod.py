@@ -117,9 +117,9 @@ class NanoAOD:
             start = stop
 
     def _check_lengths(self, columns: Columns, entries: int) -> None:
+        totals = {name: int(values.sum()) for name, values in columns.items() if name.startswith("n")}
         for name, values in columns.items():
-            counter = f"n{name.split('_')[0]}"
-            expected = int(columns[counter].sum()) if counter in columns and name != counter else entries
+            expected = totals.get(f"n{name.split('_')[0]}", entries)
             if len(values) != expected:
                 raise InputError(
                     "corrupt", f"{self.location}: {name} has {len(values)} values where {expected} belong: damaged file"

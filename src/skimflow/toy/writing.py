@@ -37,7 +37,7 @@ _CODECS = {
 }
 # Nobody reads the filler: it is there to be skipped, so it is compressed fast.
 _FILLER_CODEC = uproot.ZLIB(1)
-_BASKET = 20_000
+_BASKET, _ROOM = 20_000, 10
 _FILLER = "Filler"
 
 
@@ -64,15 +64,16 @@ def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD
             content = _branches(columns, filler, sample)
             tree = tree or _tree(file, content)
             tree.extend(content)
-        file["LuminosityBlocks"] = book.sections()
-        file["Runs"] = book.runs()
+        for name, content in (("LuminosityBlocks", book.sections()), ("Runs", book.runs())):
+            _tree(file, content, name).extend(content)
     with whole(path.with_suffix(".truth.json")) as partial:
         partial.write_text(json.dumps(book.truth(), indent=1) + "\n", encoding="utf-8")
 
 
-def _tree(file: Any, content: dict[str, Any]) -> Any:
-    """The empty tree of these branches."""
-    tree = file.mktree("Events", {name: _type(values) for name, values in content.items()})
+def _tree(file: Any, content: dict[str, Any], name: str = "Events", baskets: int = 1) -> Any:
+    """The empty tree of these branches, with room for so many baskets of each: making room later takes long."""
+    types = {branch: _type(values) for branch, values in content.items()}
+    tree = file.mktree(name, types, initial_basket_capacity=max(baskets, _ROOM))
     for name in content:
         if _FILLER in name:
             tree[name].compression = _FILLER_CODEC
