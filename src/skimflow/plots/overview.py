@@ -77,6 +77,7 @@ def _distribution(panel: Axes, rows: pa.Table, axes: Mapping[str, Any], settings
     panel.stairs(passed, edges, fill=True, color=colour(settings, 0), label="kept")
     panel.set_xlabel(axis_title(settings, variable), fontsize="small")
     panel.set_ylabel("events", fontsize="small")
+    panel.minorticks_off()
     panel.tick_params(labelsize="x-small")
     panel.set_xlim(edges[0], edges[-1])
     panel.set_ylim(0, 1.4 * max(total.max(), 1))
