@@ -34,10 +34,12 @@ profiles: .venv/run.stamp  ## make --profile condor, slurm, … known in every f
 resume: .venv/run.stamp  ## after a killed run: cancel its jobs on the cluster, unlock, go on with the same command
 	$(BIN)/python -m skimflow.resume $(ARGS)
 
-bench: .venv/run.stamp  ## time and memory of a skim, a dry run, the whole workflow (BENCH=--quick for a short look)
+# BENCH holds options of benchmarks/skim.py; the others know --quick.
+bench: .venv/dev.stamp  ## time and memory of a skim, also remote, a dry run, the whole workflow (BENCH=--quick: a short look)
 	$(BIN)/python benchmarks/skim.py $(BENCH)
-	$(BIN)/python benchmarks/dry_run.py $(BENCH)
-	$(BIN)/python benchmarks/workflow.py $(BENCH)
+	$(BIN)/python -m benchmarks.remote $(filter --quick,$(BENCH))
+	$(BIN)/python benchmarks/dry_run.py $(filter --quick,$(BENCH))
+	$(BIN)/python benchmarks/workflow.py $(filter --quick,$(BENCH))
 
 bench-cluster: .venv/dev.stamp condor slurm  ## what a job costs on pools of this machine (BENCH=--quick, --real)
 	$(BIN)/python -m benchmarks.cluster --engine condor $(BENCH)

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        return one(Path(options.one[0]), int(options.one[1]))
+        return one(options.one[0], int(options.one[1]))
     sizes, rounds = (SIZES[:2], 1) if options.quick else (options.events or SIZES, options.rounds)
     FOLDER.mkdir(parents=True, exist_ok=True)
     prepare()
@@ -210,12 +210,12 @@ def prepare() -> None:
     GOLDEN.write_text(json.dumps({RUN: [[FIRST, LAST]]}), encoding="utf-8")
 
 
-def one(path: Path, threads: int) -> None:
+def one(location: str, threads: int) -> None:
     """Skim one file in this process; print how many events are selected and fired."""
     from skimflow.skim import Task, skim_file
 
     settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
-    task = Task("bench", "x", str(path), str(path), str(GOLDEN), settings, {}, threads=threads)
+    task = Task("bench", "x", location, location, str(GOLDEN), settings, {}, threads=threads)
     outputs = FOLDER / "x.counts.parquet", FOLDER / "x.events.parquet"
     skim_file(task, *outputs)
     print(json.dumps(counted(outputs[0])))

@@ -1,10 +1,7 @@
 """Skims over a real XRootD server and over HTTP, while things go wrong: right once, or an error with its reason."""
 
-import functools
-import http.server
 import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from skimflow.io import nanoaod
 from skimflow.io.remote import Site, prepare, read
 from skimflow.skim import Task, skim_files
 from skimflow.toy import Sample, write_file, writing
+from tests.engines import http
 from tests.engines.conftest import need
 from tests.engines.xrootd import Server, available, serving
 
@@ -213,36 +211,9 @@ def pieces(job: Callable, server: Server, monkeypatch: pytest.MonkeyPatch) -> li
 
 def test_https_and_http(served: Path, job: Callable, right: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """The standard library's server knows no ranges; this one does, as every data server must."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Ranges, directory=str(served))) as web:
-        threading.Thread(target=web.serve_forever, daemon=True).start()
+    with http.serving(served) as web:
         url = f"http://127.0.0.1:{web.server_port}"
         assert job(f"{url}/store/a.root") == right
         with pytest.raises(InputError) as caught:
             job(f"{url}/store/absent.root")
         assert caught.value.reason == "missing"
-        web.shutdown()
-
-
-class Ranges(http.server.SimpleHTTPRequestHandler):
-    """Serves byte ranges."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        path = Path(self.translate_path(self.path))
-        if not path.is_file():
-            return self.send_error(404)
-        content, span = path.read_bytes(), self.headers.get("Range")
-        first, last = 0, len(content) - 1
-        if span:
-            start, end = span.removeprefix("bytes=").split("-")
-            first, last = int(start), min(int(end or last), last)
-        self.send_response(206 if span else 200)
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
-        self.send_header("Content-Length", str(last - first + 1))
-        self.end_headers()
-        self.wfile.write(content[first : last + 1])
