@@ -12,6 +12,8 @@ from pathlib import Path
 
 from dry_run import checkout, measure
 
+from skimflow import paths
+
 FOUND = Path("results/benchmarks/workflow.json")
 SIZES = (48, 400_000)
 
@@ -37,10 +39,16 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=SIZES[1], help="in each file")
     parser.add_argument("--filler", type=int, default=0, help="branches of each file (1380 in real ones)")
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--toys", type=Path, help="a folder to keep the toy files in: making them takes long")
     options = parser.parse_args()
     files, events = (4, 2_000) if options.quick else (options.files, options.events)
     with tempfile.TemporaryDirectory() as folder:
-        found = run(checkout(Path(folder) / "workflow"), files, events, options.filler, options.cores)
+        place = checkout(Path(folder) / "workflow")
+        if options.toys:
+            options.toys.mkdir(parents=True, exist_ok=True)
+            (place / paths.TOY).parent.mkdir(parents=True, exist_ok=True)
+            (place / paths.TOY).symlink_to(options.toys.resolve())
+        found = run(place, files, events, options.filler, options.cores)
     print(
         f"{files} files of {events} events on {options.cores} cores: {found['wall']:.1f} s, "
         f"skims / cores {found['skims']:.1f} s, ratio {found['wall'] / found['skims']:.2f}; "
