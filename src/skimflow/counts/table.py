@@ -196,13 +196,15 @@ def _add_exactly(column: pa.ChunkedArray, rests: pa.ChunkedArray, starts: np.nda
     first = values(column)
     sums, size = np.add.reduceat(first, starts) + 0.0, len(starts)
     more, lengths = _flattened(rests)
-    if not len(more) and np.all(first == np.floor(first)) and np.add.reduceat(np.abs(first), starts).max() < _EXACT:
+    whole = np.logical_and.reduceat((first == np.floor(first)) & (lengths == 0), starts)
+    exact = whole & (np.add.reduceat(np.abs(first), starts) < _EXACT)
+    if exact.all():
         return numbers(sums), lists(np.empty(0), np.zeros(size, np.int64))
     places = np.cumsum(lengths + 1) - lengths - 1
     parts = np.insert(more, np.cumsum(lengths) - lengths, first).tolist()
     begins, ends = places[starts], np.append(places[starts[1:]], len(parts))
     found: list[list[float]] = [[]] * size
-    for group in np.flatnonzero(ends - begins > 1).tolist():
+    for group in np.flatnonzero((ends - begins > 1) & ~exact).tolist():
         sums[group], *found[group] = _expansion(parts[begins[group] : ends[group]])
     flat = [part for rest in found for part in rest]
     return numbers(sums), lists(np.array(flat, float), np.array([len(rest) for rest in found]))
