@@ -26,6 +26,16 @@ SETTINGS, GOLDEN = FOLDER / "settings.json", FOLDER / "certified.json"
 RUN, FIRST, LAST = 278820, 1, 1_000_000
 IDENTIFIED = 0.006
 """Of electrons, so that 0.2 % of the events are selected, as of the real MuonEG dataset."""
+START = f"""
+import json, sys, time
+from pathlib import Path
+from skimflow.skim import run
+from skimflow.skim.job import NanoAOD, _branches
+settings = json.loads(Path({str(SETTINGS)!r}).read_text())
+start = time.perf_counter()
+with NanoAOD(sys.argv[1], wanted=_branches(settings, settings["triggers"]["any_of"])):
+    print(json.dumps(dict(opening=time.perf_counter() - start)))
+"""
 Results = dict[int, dict[str, list[dict]]]
 
 
@@ -49,12 +59,20 @@ def main() -> None:
     for size, path in files.items():
         agree(size, {name: measure(command, path) for name, command in tools.items()})
     found: Results = {size: {name: [] for name in tools} for size in sizes}
+    starts: list[dict] = []
+    gains: list[float] = []
     for _ in range(rounds):
+        starts.append(measure([sys.executable, "-c", START, "{}"], files[max(sizes)]))
         for size, path in files.items():
             for name, command in tools.items():
                 found[size][name].append(measure(command, path))
+        alone = found[max(sizes)]["skimflow"][-1]["seconds"]
+        gains.append(2 * alone / together(tools["skimflow"], files[max(sizes)]))
     print(f"toy MuonEG files, {options.codec}, {options.filler} branches, median of {rounds} (fastest to slowest)")
     show(found)
+    whole, opening = (statistics.median(start[key] for start in starts) for key in ("seconds", "opening"))
+    print(f"start of a skim, until the largest of these files is open: {whole:.2f} s, of which opening {opening:.3f} s")
+    print(f"two skims at a time, of the largest: {statistics.median(gains):.2f} times as fast as one after the other")
     (FOLDER / "skim.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     draw(found, FOLDER / "skim.png")
 
@@ -123,7 +141,7 @@ def toy(events: int, codec: str, filler: int) -> Path:
 
 
 def measure(command: list[str], path: Path) -> dict[str, Any]:
-    """Seconds and peak MB of a process, and what it printed (its own `seconds`, if it says so, count instead).
+    """Seconds and peak MB of a process, and what it printed (if it says `seconds`, those count instead).
 
     Raises:
         SystemExit: it failed; the message is its own.
@@ -141,6 +159,16 @@ def measure(command: list[str], path: Path) -> dict[str, Any]:
     cpu = usage.ru_utime + usage.ru_stime
     printed = json.loads(told.read_text().splitlines()[-1])
     return {"seconds": seconds, "cpu": cpu, "peak": usage.ru_maxrss / 1024, **printed}
+
+
+def together(command: list[str], path: Path) -> float:
+    """Seconds until two processes are done that start at the same time."""
+    start = time.perf_counter()
+    words = [part.format(path) for part in command]
+    both = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(2)]
+    if any(process.wait() for process in both):
+        sys.exit(f"error: {' '.join(words)} failed")
+    return time.perf_counter() - start
 
 
 def agree(size: int, results: dict[str, dict]) -> None:
