@@ -12,10 +12,13 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import mplhep
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 from skimflow.files import whole
 
+_CANVASES = {"png": FigureCanvasAgg, "pdf": FigureCanvasPdf}
 _MARKERS = "osD^v<>"
 _SHORT = 46
 _DPI = 100
@@ -45,7 +48,9 @@ def draw(
         for file in files:
             kind = Path(file).suffix.removeprefix(".")
             with whole(file) as partial:
-                figure.savefig(partial, format=kind, dpi=_DPI, metadata=_metadata(Path(file), stamp))
+                # What savefig calls in the end; it would draw the figure once more for each file.
+                figure.set_dpi(_DPI)
+                getattr(_CANVASES[kind](figure), f"print_{kind}")(partial, metadata=_metadata(Path(file), stamp))
         plt.close(figure)
 
 
