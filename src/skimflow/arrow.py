@@ -19,13 +19,16 @@ def numbers(values: np.ndarray, kind: pa.DataType | None = None) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(content)])
 
 
-def texts(values: Sequence[str], repeats: Sequence[int]) -> pa.Array:
-    """Each text as often as `repeats` says."""
-    content = [value.encode() for value in values]
-    ends = np.cumsum([0, *map(len, content)], dtype=np.int32)
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(content))]
-    index = np.repeat(np.arange(len(values)), repeats)
-    return pa.Array.from_buffers(pa.string(), len(values), buffers).take(numbers(index))
+def texts(words: Sequence[str], index: np.ndarray) -> pa.Array:
+    """The words at these places, shape (n,)."""
+    content = [word.encode() for word in words]
+    length = np.array([len(word) for word in content], np.int64)
+    start, chosen = (np.cumsum(length) - length)[index], length[index]
+    ends = np.concatenate([[0], np.cumsum(chosen)])
+    letters = np.frombuffer(b"".join(content), np.uint8)
+    data = letters[np.repeat(start - ends[:-1], chosen) + np.arange(ends[-1])]
+    buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), len(index), buffers)
 
 
 def lists(values: np.ndarray, lengths: np.ndarray) -> pa.Array:

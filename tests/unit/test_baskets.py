@@ -167,7 +167,7 @@ import json, sys
 from skimflow.skim import Task, skim_file
 settings = json.loads({json.dumps(json.dumps(settings("mc")))})
 skim_file(Task("ds", "x", "/x", {str(toy(TTBAR))!r}, None, settings, {{}}), "c.parquet", "e.parquet")
-print(*(name for name in ("pandas", "matplotlib", "scipy", "vector", "snakemake", "numba") if name in sys.modules))
+print(*(name for name in ("awkward", "pyarrow.compute", "pandas", "matplotlib", "scipy", "vector", "snakemake", "numba") if name in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -29,13 +29,14 @@ import pyarrow.parquet as pq
 from skimflow.arrow import lists, numbers, texts, values
 
 KEYS = ("dataset", "kind", "name", "variable", "x", "y")
+_WORDS = KEYS[:4]
 _NUMBERS = ("total_n", "passed_n", "absent_n")
 _SUMS = ("total_sumw", "total_sumw2", "passed_sumw", "passed_sumw2")
 _TEXT = pa.string()
 
 SCHEMA = pa.schema(
-    [(key, _TEXT) for key in KEYS[:4]]
-    + [(key, pa.int64()) for key in (*KEYS[4:], *_NUMBERS)]
+    [(key, _TEXT) for key in _WORDS]
+    + [(key, pa.int64()) for key in (*KEYS[len(_WORDS) :], *_NUMBERS)]
     + [(name, pa.float64()) for name in _SUMS]
     + [(f"{name}_rest", pa.list_(pa.float64())) for name in _SUMS]
 )
@@ -124,15 +125,17 @@ def counted(
 
 
 def assemble(rows: Sequence[Rows]) -> pa.Table:
-    """Rows as a table, one after the other, not yet added up."""
-    sizes = [len(part.columns["x"]) for part in rows]
-    columns = {key: texts([part.keys[i] for part in rows], sizes) for i, key in enumerate(KEYS[:4])}
-    for name in (*KEYS[4:], *_NUMBERS, *_SUMS):
+    """Rows as a table for `merge`, one after the other, not yet added up."""
+    index = np.repeat(np.arange(len(rows), dtype=np.int32), [len(part.columns["x"]) for part in rows])
+    columns: dict[str, pa.Array] = {}
+    for place, key in enumerate(_WORDS):
+        words = texts([part.keys[place] for part in rows], np.arange(len(rows)))
+        columns[key] = pa.DictionaryArray.from_arrays(numbers(index), words)
+    for name in (*KEYS[len(_WORDS) :], *_NUMBERS, *_SUMS):
         together = np.concatenate([part.columns[name] for part in rows])
         columns[name] = numbers(together, SCHEMA.field(name).type)
-    nothing = lists(np.empty(0), np.zeros(sum(sizes), np.int64))
-    columns |= {f"{name}_rest": nothing for name in _SUMS}
-    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+    nothing = lists(np.empty(0), np.zeros(len(index), np.int64))
+    return pa.table(columns | {f"{name}_rest": nothing for name in _SUMS})
 
 
 def _cells(x: np.ndarray, y: np.ndarray | None, always: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -157,10 +160,10 @@ def merge(tables: Iterable[pa.Table]) -> pa.Table:
     """Add counts: one sorted row for each key. Any order and any grouping gives the same table, to the last bit."""
     batch: list[pa.Table] = []
     for table in tables:
-        batch.append(table.select(SCHEMA.names).cast(SCHEMA))
+        batch.append(table)
         if len(batch) == _AT_ONCE:
-            batch = [_add(pa.concat_tables(batch))]
-    return _add(pa.concat_tables(batch)) if batch else SCHEMA.empty_table()
+            batch = [_add(batch)]
+    return _add(batch)
 
 
 def read(paths: Sequence[str | Path]) -> Iterable[pa.Table]:
@@ -168,34 +171,77 @@ def read(paths: Sequence[str | Path]) -> Iterable[pa.Table]:
     return (pq.read_table(path, partitioning=None) for path in paths)
 
 
-def _add(table: pa.Table) -> pa.Table:
-    if not table.num_rows:
-        return table
-    table = table.sort_by([(key, "ascending") for key in KEYS]).combine_chunks()
-    starts = _group_starts(table)
-    columns = {key: table[key].take(numbers(starts)) for key in KEYS}
+def _add(tables: Sequence[pa.Table]) -> pa.Table:
+    if not any(table.num_rows for table in tables):
+        return SCHEMA.empty_table()
+    words = {key: _coded([table[key] for table in tables]) for key in _WORDS}
+    together = {name: _joined(tables, name) for name in (*KEYS[len(_WORDS) :], *_NUMBERS, *_SUMS)}
+    keys = [_combined(words), *(together[key] for key in KEYS[len(_WORDS) :])]
+    order = np.lexsort(keys[::-1])
+    starts = _group_starts([key[order] for key in keys])
+    first = order[starts]
+    columns = {key: texts(names, codes[first]) for key, (names, codes) in words.items()}
+    columns |= {key: numbers(together[key][first]) for key in KEYS[len(_WORDS) :]}
     for name in _NUMBERS:
-        columns[name] = numbers(np.add.reduceat(values(table[name]), starts))
+        columns[name] = numbers(np.add.reduceat(together[name][order], starts))
     for name in _SUMS:
-        columns[name], columns[f"{name}_rest"] = _add_exactly(table[name], table[f"{name}_rest"], starts)
+        rests = _rests([table[f"{name}_rest"] for table in tables], order)
+        columns[name], columns[f"{name}_rest"] = _add_exactly(together[name][order], *rests, starts)
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def _group_starts(table: pa.Table) -> np.ndarray:
-    new = np.ones(table.num_rows, bool)
-    new[1:] = False
-    for key in KEYS:
-        column = table[key].combine_chunks()
-        codes = values(column.dictionary_encode().indices if column.type == _TEXT else column)
-        new[1:] |= codes[1:] != codes[:-1]
-    return np.flatnonzero(new)
+def _joined(tables: Sequence[pa.Table], name: str) -> np.ndarray:
+    return np.concatenate([values(table[name]) for table in tables])
 
 
-def _add_exactly(column: pa.ChunkedArray, rests: pa.ChunkedArray, starts: np.ndarray) -> tuple[pa.Array, pa.Array]:
-    """Sums of each group, with remainders. Whole numbers below 2^53 need none, and a single part is its own sum."""
-    first = values(column)
+def _coded(columns: Sequence[pa.ChunkedArray]) -> tuple[list[str], np.ndarray]:
+    """The words that occur, sorted, and which of them each row has."""
+    numbered: dict[str, int] = {}
+    parts = []
+    for column in columns:
+        # Encoding imports pyarrow.compute, which takes longer than all else here: `assemble` has done it already.
+        whole = column.combine_chunks() if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        whole = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
+        number = [numbered.setdefault(word, len(numbered)) for word in whole.dictionary.to_pylist()]
+        parts.append(np.array(number, np.int64)[values(whole.indices)])
+    names = sorted(numbered)
+    place = np.empty(len(names), np.int64)
+    place[[numbered[name] for name in names]] = np.arange(len(names))
+    return names, place[np.concatenate(parts)]
+
+
+def _combined(words: dict[str, tuple[list[str], np.ndarray]]) -> np.ndarray:
+    """One number for each combination of words, in their order."""
+    shape = [len(names) for names, _ in words.values()]
+    return np.ravel_multi_index([codes for _, codes in words.values()], shape)
+
+
+def _group_starts(keys: Sequence[np.ndarray]) -> np.ndarray:
+    """Where the first of the rows with the same keys is, of sorted rows."""
+    changed = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return np.concatenate([[0], np.flatnonzero(changed) + 1])
+
+
+def _rests(columns: Sequence[pa.ChunkedArray], order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values of all remainders, row after row in this order, and how many each row has."""
+    flat, lengths = zip(*(_flattened(column) for column in columns), strict=True)
+    every, number = np.concatenate(flat), np.concatenate(lengths)
+    begins, number = (np.cumsum(number) - number)[order], number[order]
+    place = np.repeat(begins - (np.cumsum(number) - number), number) + np.arange(len(every))
+    return every[place], number
+
+
+def _add_exactly(
+    first: np.ndarray, more: np.ndarray, lengths: np.ndarray, starts: np.ndarray
+) -> tuple[pa.Array, pa.Array]:
+    """Sums of each group, with remainders. Whole numbers below 2^53 need none, and a single part is its own sum.
+
+    Args:
+        first: the rounded sum of each row.
+        more, lengths: their remainders, one after the other, and how many each has.
+        starts: first row of each group.
+    """
     sums, size = np.add.reduceat(first, starts) + 0.0, len(starts)
-    more, lengths = _flattened(rests)
     whole = np.logical_and.reduceat((first == np.floor(first)) & (lengths == 0), starts)
     exact = whole & (np.add.reduceat(np.abs(first), starts) < _EXACT)
     if exact.all():
@@ -213,7 +259,9 @@ def _add_exactly(column: pa.ChunkedArray, rests: pa.ChunkedArray, starts: np.nda
 def _flattened(rests: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     """The values of all lists, and how many each has."""
     whole = rests.combine_chunks()
-    return values(whole.flatten()), values(whole.value_lengths())
+    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    ends = values(whole.offsets)
+    return values(whole.values)[ends[0] : ends[-1]], np.diff(ends).astype(np.int64)
 
 
 def _expansion(parts: list[float]) -> list[float]:

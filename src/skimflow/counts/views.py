@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from skimflow.counts.axes import coarse
 
@@ -24,6 +23,8 @@ class Binned(NamedTuple):
 
 def select(counts: pa.Table, kind: str, datasets: Collection[str] | None = None, **keys: str) -> pa.Table:
     """The rows of a kind, and of given `name`, `variable`."""
+    import pyarrow.compute as pc  # a skim imports this module and never selects; compute takes as long as the rest
+
     keep = pc.equal(counts["kind"], kind)
     for key, value in keys.items():
         keep = pc.and_(keep, pc.equal(counts[key], value))
