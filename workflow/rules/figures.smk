@@ -9,6 +9,8 @@ rule plot_efficiency:
         **figures("efficiency", targets.reported(CONFIG), "efficiency", "efficiency"),
     log:
         RESULTS.log("plot_efficiency"),
+    # The longest of them goes first, the others fit beside it.
+    priority: 1
     localrule: True
     params:
         variables=targets.reported(CONFIG),
