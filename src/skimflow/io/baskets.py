@@ -23,7 +23,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-import uproot
+
+from skimflow.io.light import uproot
 
 try:
     import lzma_mt as lzma  # the standard library's interface to a newer, faster liblzma

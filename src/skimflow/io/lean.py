@@ -10,10 +10,9 @@ import struct
 from collections.abc import Collection
 from typing import Any
 
-import uproot
-from uproot import const
-from uproot.deserialization import DeserializationError, read_object_any
+from skimflow.io.light import uproot
 
+const = uproot.const
 # A class is named where an object of it comes first; later objects refer to that place, also from outside.
 _NEW_CLASS = re.compile(rb"\xff\xff\xff\xff(TLeaf\w+)\x00")
 _TAGS = struct.Struct(">II")  # before an object: its number of bytes, and its class
@@ -35,7 +34,7 @@ def events(file: Any, wanted: Collection[str]) -> tuple[Any, frozenset[str]]:
         tree = file["Events"]
         if all(map(_whole, tree.branches)):
             return tree, frozenset([*skipped, *tree.keys(recursive=False)])
-    except (DeserializationError, KeyError):
+    except (uproot.deserialization.DeserializationError, KeyError):
         pass  # read it as uproot does, which raises the error if the file is damaged
     finally:
         file.file.custom_classes = None
@@ -57,7 +56,7 @@ def _array(wanted: Collection[str], skipped: list[str]) -> type:
                 name = _pass_over(chunk, cursor, context, wanted)
                 if name is not None:
                     skipped.append(name)
-                elif (item := read_object_any(chunk, cursor, *options)) is not None:
+                elif (item := uproot.deserialization.read_object_any(chunk, cursor, *options)) is not None:
                     self._data.append(item)
 
     return Model_TObjArray

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uproot
 
 from skimflow.errors import InputError
 from skimflow.io import baskets, lean, remote
+from skimflow.io.light import uproot
 from skimflow.paths import is_remote
 
 Columns = dict[str, np.ndarray]
