@@ -205,7 +205,7 @@ def prepare() -> None:
     from skimflow.targets import skim_settings
 
     measurement = load(read_yaml("config/hww_emu.yaml"), ["config/hww_emu.yaml"])
-    settings = skim_settings(measurement.config, measurement.datasets["MuonEG_Run2016G"])
+    settings = skim_settings(measurement.config, "MuonEG_Run2016G", measurement.datasets["MuonEG_Run2016G"])
     SETTINGS.write_text(json.dumps({**settings, "certified_sha256": None}), encoding="utf-8")
     GOLDEN.write_text(json.dumps({RUN: [[FIRST, LAST]]}), encoding="utf-8")
 

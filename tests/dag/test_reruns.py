@@ -42,7 +42,7 @@ def test_nothing_to_do(finished: Checkout) -> None:
     ("setting", "expected"),
     [
         ("selection={lead_pt: 30}", Counter(skim=4, toy_truth=1) + AFTER_SKIM),
-        ("triggers={on_missing: error}", Counter(skim=4) + AFTER_SKIM),
+        ("probe={on_missing: error}", Counter(skim=4) + AFTER_SKIM),
         ("eras={Run2016G: [278821, 280385]}", Counter(skim=3) + AFTER_SKIM),
         ("variables={met: {report: [20, 100, 250]}}", RESULT + EFFICIENCY_PLOTS),
         ("interval={method: wilson}", RESULT + EFFICIENCY_PLOTS),

@@ -116,7 +116,7 @@ def write_minimal(path: Path, settings: dict, run: list[int], section: list[int]
         "PuppiMET_pt": np.ones(len(run), np.float32),
         "PuppiMET_phi": np.ones(len(run), np.float32),
         "PV_npvs": np.ones(len(run), np.int32),
-        **{name: np.zeros(len(run), bool) for name in settings["triggers"]["any_of"]},
+        **{name: np.zeros(len(run), bool) for name in settings["probe"]["paths"]},
         **extra,
     }
     types = {n: v.type.content if isinstance(v, ak.Array) else v.dtype for n, v in events.items()}

@@ -23,7 +23,7 @@ class Binned(NamedTuple):
 
 
 def select(counts: pa.Table, kind: str, datasets: Collection[str] | None = None, **keys: str) -> pa.Table:
-    """The rows of a kind, and of given `name`, `variable`."""
+    """The rows of a kind, and of given `name`, `reference`, `variable`."""
     keep = pc.equal(counts["kind"], kind)
     for key, value in keys.items():
         keep = pc.and_(keep, pc.equal(counts[key], value))
