@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 _ALL = "all"
@@ -54,6 +55,9 @@ _BIAS = (
 )
 
 
+_ALPHA = "alpha: the efficiency without reference over this one"
+
+
 def _sample(rows: pd.DataFrame, reference: str, truth: Mapping[str, Any] | None) -> list[str]:
     width = max(map(len, rows["trigger"])) if len(rows) else 0
     method, level = rows["method"].iloc[0].replace("_", "-"), rows["level"].iloc[0]
@@ -67,10 +71,12 @@ def _sample(rows: pd.DataFrame, reference: str, truth: Mapping[str, Any] | None)
         lines.append(text + (_truth(truth, reference, str(row.trigger)) if truth else ""))
         if row.absent_n:
             lines.append(f"  {'':{width}}  {row.absent_n} events without this path in the menu are left out")
-    last = rows.iloc[-1]
-    if not pd.isna(last["alpha"]):
-        text = f"alpha {last['alpha']:.4f} [{last['alpha_low']:.4f}, {last['alpha_high']:.4f}]"
-        lines.append(f"  {text}: efficiency without reference over this one, {_COMBINED[last['trigger']]}")
+    compared = rows[np.isfinite(rows["alpha"])]
+    if len(compared):
+        lines.append(f"  {_ALPHA}")
+    for row in compared.itertuples():
+        name = _COMBINED.get(str(row.trigger), row.trigger)
+        lines.append(f"  {name:{width}}  {'':17}  {row.alpha:10.4f}  [{row.alpha_low:.4f}, {row.alpha_high:.4f}]")
     return lines
 
 

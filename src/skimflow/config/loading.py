@@ -209,7 +209,9 @@ def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[
     elif problem["type"] == "missing":
         message = "missing" if isinstance(problem["loc"][-1], str) else "needs more values"
     elif problem["type"].startswith("union_tag"):
-        message = f"{problem['ctx']['discriminator']} must be one of {problem['ctx'].get('expected_tags', 'those known')}"
+        message = (
+            f"{problem['ctx']['discriminator']} must be one of {problem['ctx'].get('expected_tags', 'those known')}"
+        )
     elif problem["type"] == "string_pattern_mismatch":
         message = f"{problem['input']!r} does not match {problem['ctx']['pattern']}"
     elif keys:

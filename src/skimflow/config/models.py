@@ -146,7 +146,7 @@ class Probe(Model):
 
 
 class NoReference(Model):
-    """The ratio within the datasets of the measurement: biased upwards where the probe helped to select their events."""
+    """The ratio in the datasets of the measurement, biased upwards where the probe helped to select their events."""
 
     analysis: ClassVar[str | None] = None
     datasets: ClassVar[tuple[str, ...]] = ()
@@ -252,7 +252,7 @@ class Config(Model):
     analysis: Literal["hww_emu"] = Field(description="Module of `skimflow.analyses` that selects the events.")
     datasets: tuple[str, ...] = Field(
         min_length=1,
-        description="Names in `config/datasets/` (without .yaml), or paths of dataset files; references may add others.",
+        description="Names in `config/datasets/` (without .yaml), or paths of dataset files; references may add some.",
     )
     max_files: int | None = Field(None, ge=1, description="Use at most so many files of each dataset.")
     site: str | None = Field(None, description="Name in `config/sites/` (without .yaml): how files are reached.")

@@ -52,7 +52,7 @@ Keys = tuple[str, str, str, str, str]
 
 
 class Rows(NamedTuple):
-    """Rows that are not yet a table: dataset, kind, name, reference and variable of them all, and their other columns."""
+    """Rows that are not yet a table: dataset, kind, name, reference and variable of them all, and the other columns."""
 
     keys: Keys
     columns: dict[str, np.ndarray]
@@ -103,9 +103,7 @@ class Bins:
         self._weight = None if weight is None or np.all(weight == 1) else np.asarray(weight, float)
         self._total = self._sums("total", slice(None))
 
-    def rows(
-        self, keys: Keys, passed: np.ndarray, absent: bool = False, factor: np.ndarray | None = None
-    ) -> Rows:
+    def rows(self, keys: Keys, passed: np.ndarray, absent: bool = False, factor: np.ndarray | None = None) -> Rows:
         """The bins, and how much in each `passed`, shape (n,), bool; or all of it counted as `absent`.
 
         `factor`, shape (n,), multiplies the weights of those that passed.
@@ -119,9 +117,7 @@ class Bins:
             place |= {"y": low >> 16, "z": low & 0xFFFF}
         return Rows(keys, {**place, **{name: sums.get(name, zeros) for name in (*_NUMBERS, *_SUMS)}})
 
-    def _sums(
-        self, name: str, chosen: np.ndarray | slice, factor: np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
+    def _sums(self, name: str, chosen: np.ndarray | slice, factor: np.ndarray | None = None) -> dict[str, np.ndarray]:
         inverse, size = self._inverse[chosen], len(self._cells)
         number = np.bincount(inverse, minlength=size)
         sumw = sumw2 = number.astype(float)

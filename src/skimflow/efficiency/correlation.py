@@ -5,6 +5,9 @@ import numpy as np
 from skimflow.counts import Binned
 from skimflow.efficiency.intervals import Array, Estimate, weighted_interval
 
+_TINY = 1e-12
+"""The lower end of an interval of efficiencies that is zero but for rounding."""
+
 
 def alpha(every: Binned, accepted: Binned, method: str, level: float) -> Estimate:
     """The efficiency without reference over that among events which the reference accepts; 1 for independent triggers.
@@ -38,7 +41,7 @@ def alpha(every: Binned, accepted: Binned, method: str, level: float) -> Estimat
 
 
 def _alpha(f: Array, a: Array, b: Array) -> Array:
-    ratio = np.divide(b, a, out=np.where(a == 0, np.inf, np.nan), where=a > 0)
+    ratio = np.divide(b, a, out=np.where(a <= _TINY, np.inf, np.nan), where=a > _TINY)
     return f + np.multiply(1 - f, ratio, out=np.zeros(f.shape), where=f != 1)
 
 

@@ -83,9 +83,9 @@ def prescaled_interval(
     """Interval for unweighted events of which those that passed count several times each, as a prescale asks for.
 
     With k events of prescale P among n, ε = Pk/n has the variance ε(P - ε)/n, which is that of P times a binomial of n
-    events. Where prescales are mixed, the sums S1 and S2 of counts and squared counts give k = S1²/S2 and P = S2/S1, which
-    have the right mean and variance, Σ(count - ε)²/n². The interval is cut to [0, 1], which loses no possible truth; the
-    efficiency is given as it is.
+    events. Where prescales are mixed, the sums S1 and S2 of counts and squared counts give k = S1²/S2 and P = S2/S1,
+    which have the right mean and variance, Σ(count - ε)²/n². The interval is cut to [0, 1], which loses no possible
+    truth; the efficiency is given as it is.
 
     Args:
         passed_sumw, passed_sumw2: sums over passing events, of one shape.

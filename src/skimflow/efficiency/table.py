@@ -35,8 +35,8 @@ def efficiencies(counts: pa.Table, settings: Mapping[str, Any]) -> pd.DataFrame:
 
     Returns:
         One row for each reference, sample, dataset (`all`: its datasets together), trigger and bin. `variable` is `all`
-        for the total, `x:y` for a map; bin edges `x_low` to `y_high` are infinite for under- and overflow, and equal for
-        integer variables. `absent_n` events had no such path in the menu of their file and are in no other count.
+        for the total, `x:y` for a map; bin edges `x_low` to `y_high` are infinite for under- and overflow, and equal
+        for integer variables. `absent_n` events had no such path in the menu of their file and are in no other count.
         `meaning` says which conditional probability the number is. `alpha`, in simulation with an orthogonal reference,
         is the efficiency without reference over this one, with its interval.
     """
@@ -66,7 +66,7 @@ def meaning(sample: str, kind: str, selection: str, reference: str, method: str)
     condition = f"P(trigger | {selection} AND reference {reference} fired)"
     if kind == "mc":
         return f"{condition}, simulated {sample}"
-    return f"{condition}, {sample} data: the efficiency, as far as trigger and reference are independent"
+    return f"{condition}: the efficiency, as far as trigger and reference are independent"
 
 
 def _meaning(group: _Group, settings: Mapping[str, Any]) -> str:
@@ -79,12 +79,13 @@ def _meaning(group: _Group, settings: Mapping[str, Any]) -> str:
 
 
 def _groups(settings: Mapping[str, Any]) -> Iterator[_Group]:
+    """Of each reference, collision data first."""
     for reference in settings["references"]:
         samples: dict[tuple[str, str], list[str]] = {}
         for name, dataset in settings["datasets"].items():
             if reference in dataset["references"]:
                 samples.setdefault((dataset["sample"], dataset["kind"]), []).append(name)
-        for (sample, kind), members in samples.items():
+        for (sample, kind), members in sorted(samples.items(), key=lambda item: item[0][1] == "mc"):
             groups = {ALL: members} | ({name: [name] for name in members} if len(members) > 1 else {})
             for dataset, names in groups.items():
                 yield _Group(sample, kind, dataset, names, reference)

@@ -26,7 +26,7 @@ def turn_on(figure: Figure, table: pd.DataFrame, variable: str, settings: Mappin
 
 
 def stability(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
-    """Efficiency of all paths together for each value of an integer variable (run), with the overall value; data only."""
+    """Efficiency of all paths together for each value of an integer variable (run), with that of all; data only."""
     variable = settings["stability"]
     together = table[table["trigger"].isin(COMBINED) & (table["dataset"] == _ALL)]
     rows = together[together["variable"] == variable]
@@ -126,7 +126,15 @@ def _by_run(axes: Axes, rows: pd.DataFrame, means: pd.Series, settings: Mapping[
     first = rows.iloc[0]
     axes.axhline(means[first["reference"], first["sample"]], color="0.5", lw=1.2, ls="--", label="all runs")
     axes.errorbar(
-        place, value, errors, color=colour(settings, 0), marker="o", ms=6, lw=1.5, ls="none", label=short(first["trigger"])
+        place,
+        value,
+        errors,
+        color=colour(settings, 0),
+        marker="o",
+        ms=6,
+        lw=1.5,
+        ls="none",
+        label=short(first["trigger"]),
     )
     step = max(1, -(-len(rows) // 25))
     axes.set_xticks(place[::step], [f"{run:.0f}" for run in rows["x_low"]][::step], rotation=60, ha="right")
