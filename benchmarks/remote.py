@@ -147,7 +147,7 @@ def least(path: Path) -> tuple[int, int]:
     """Number of the wanted baskets, and their bytes."""
     settings = json.loads(skim.SETTINGS.read_text(encoding="utf-8"))
     with uproot.open(path) as file:
-        wanted = [file["Events"][name] for name in _branches(settings, settings["triggers"]["any_of"])]
+        wanted = [file["Events"][name] for name in _branches(settings, settings["probe"]["paths"])]
         sizes = [branch.basket_compressed_bytes(i) for branch in wanted for i in range(branch.num_baskets)]
     return len(sizes), sum(sizes)
 

@@ -33,7 +33,7 @@ from skimflow.skim import run
 from skimflow.skim.job import NanoAOD, _branches
 settings = json.loads(Path({str(SETTINGS)!r}).read_text())
 start = time.perf_counter()
-with NanoAOD(sys.argv[1], wanted=_branches(settings, settings["triggers"]["any_of"])):
+with NanoAOD(sys.argv[1], wanted=_branches(settings, settings["probe"]["paths"])):
     print(json.dumps(dict(opening=time.perf_counter() - start)))
 """
 Results = dict[int, dict[str, list[dict]]]
@@ -233,7 +233,7 @@ def prepare() -> None:
     from skimflow.targets import skim_settings
 
     measurement = load(read_yaml("config/hww_emu.yaml"), ["config/hww_emu.yaml"])
-    settings = skim_settings(measurement.config, measurement.datasets["MuonEG_Run2016G"])
+    settings = skim_settings(measurement.config, "MuonEG_Run2016G", measurement.datasets["MuonEG_Run2016G"])
     SETTINGS.write_text(json.dumps({**settings, "certified_sha256": None}), encoding="utf-8")
     GOLDEN.write_text(json.dumps({RUN: [[FIRST, LAST]]}), encoding="utf-8")
 

@@ -16,13 +16,13 @@ with reporting(snakemake.log[0]):
     def select(columns: dict[str, np.ndarray]) -> np.ndarray:
         """Offline selection, without trigger and certified luminosity."""
         selection = analysis.select(columns, params.selection)
-        mask = np.logical_and.reduce([mask for _, mask in selection.steps])
-        mask[mask] = np.logical_and.reduce([cut.passed for cut in selection.cuts])
+        mask = np.zeros(len(columns["run"]), bool)
+        mask[selection.events[np.logical_and.reduce([cut.passed for cut in selection.cuts])]] = True
         return mask
 
     write_json(
         {
-            name: truth([Sample(**sample) for sample in samples], _BLOCKS, select, params.paths)
+            name: truth([Sample(**sample) for sample in samples], _BLOCKS, select, params.probe, params.references)
             for name, samples in params.samples.items()
         },
         snakemake.output[0],

@@ -42,7 +42,7 @@ def settings(measurement: Measurement) -> Callable[..., dict[str, Any]]:
     """`settings(kind, **changes)`: skim settings of hww_emu with some of them changed."""
 
     def make(kind: str = "mc", **changes: Any) -> dict[str, Any]:
-        chosen = skim_settings(measurement.config, MC if kind == "mc" else COLLISIONS)
+        chosen = skim_settings(measurement.config, "MuonEG_Run2016G", MC if kind == "mc" else COLLISIONS)
         return {**chosen, "certified_sha256": None, **changes}
 
     return make

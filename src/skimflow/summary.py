@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 _ALL = "all"
-_ANY = "any"
+_COMBINED = {"any": "OR of all", "every": "AND of all"}
 
 
 def summary(
@@ -26,9 +27,10 @@ def summary(
     """
     totals = table[(table["variable"] == _ALL) & (table["dataset"] == _ALL)]
     lines = [title, "=" * len(title), f"{completeness['statement']} processed", *_warnings(completeness, duplicates)]
-    for sample, rows in totals.groupby("sample", sort=False):
-        lines += ["", f"{sample}: {rows['meaning'].iloc[0]}", *_sample(rows, (truth or {}).get(str(sample)))]
-    if truth and any(t["in_dataset"] < t["selected"] for t in truth.values()):
+    for (reference, sample), rows in totals.groupby(["reference", "sample"], sort=False):
+        lines += ["", f"{sample}: {rows['meaning'].iloc[0]}"]
+        lines += _sample(rows, str(reference), (truth or {}).get(str(sample)))
+    if truth and (totals["kind"] == "data").any():
         lines += ["", _BIAS]
     return "\n".join(lines) + "\n"
 
@@ -48,27 +50,39 @@ def _warnings(completeness: Mapping[str, Any], duplicates: Mapping[str, Any]) ->
 
 _BIAS = (
     "`truth` is the true value of the ratio itself; `unbiased` that of the efficiency, for all collisions that pass\n"
-    "the offline selection. In collision data they differ: the primary dataset holds only triggered events."
+    "the offline selection. In collision data they differ: a primary dataset holds only triggered events. They differ\n"
+    "little where these were triggered by something independent of the trigger that is measured."
 )
 
 
-def _sample(rows: pd.DataFrame, truth: Mapping[str, Any] | None) -> list[str]:
+_ALPHA = "alpha: the efficiency without reference over this one"
+
+
+def _sample(rows: pd.DataFrame, reference: str, truth: Mapping[str, Any] | None) -> list[str]:
     width = max(map(len, rows["trigger"])) if len(rows) else 0
     method, level = rows["method"].iloc[0].replace("_", "-"), rows["level"].iloc[0]
     head = f"  {'trigger path':{width}}  {'passed':>8} {'total':>8}  {'efficiency':>10}  {'interval':^18}"
     weighted = ", weighted by genWeight" if rows["kind"].iloc[0] == "mc" else ""
     lines = [f"  ({method}, {100 * level:.4g} %{weighted})", head + ("   truth  unbiased" if truth else "")]
     for row in rows.itertuples():
-        name = "OR of all" if row.trigger == _ANY else row.trigger
+        name = _COMBINED.get(str(row.trigger), row.trigger)
         value = "no data" if pd.isna(row.efficiency) else f"{row.efficiency:.4f}"
         text = f"  {name:{width}}  {row.passed_n:8d} {row.total_n:8d}  {value:>10}  [{row.low:.4f}, {row.high:.4f}]"
-        lines.append(text + (_truth(truth, str(row.trigger)) if truth else ""))
+        lines.append(text + (_truth(truth, reference, str(row.trigger)) if truth else ""))
         if row.absent_n:
             lines.append(f"  {'':{width}}  {row.absent_n} events without this path in the menu are left out")
+    compared = rows[np.isfinite(rows["alpha"])]
+    if len(compared):
+        lines.append(f"  {_ALPHA}")
+    for row in compared.itertuples():
+        name = _COMBINED.get(str(row.trigger), row.trigger)
+        lines.append(f"  {name:{width}}  {'':17}  {row.alpha:10.4f}  [{row.alpha_low:.4f}, {row.alpha_high:.4f}]")
     return lines
 
 
-def _truth(truth: Mapping[str, Any], trigger: str) -> str:
-    values = [(truth["fired_in_dataset"], truth["in_dataset"]), (truth["fired"], truth["selected"])]
-    texts = [f"{fired[trigger] / total:.4f}" if total else "no data" for fired, total in values]
+def _truth(truth: Mapping[str, Any], reference: str, trigger: str) -> str:
+    texts = [
+        f"{sums['fired'][trigger] / sums['selected']:.4f}" if sums["selected"] else "no data"
+        for sums in (truth["references"][reference], truth["unbiased"])
+    ]
     return f"  {texts[0]:>7}  {texts[1]:>7}"

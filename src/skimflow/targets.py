@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from skimflow import lock, paths
 from skimflow.catalog import discover
 from skimflow.catalog.base import CatalogFile
-from skimflow.config import Config, Dataset, Measurement, Site
+from skimflow.config import Config, Dataset, Measurement, Site, dataset_name
 from skimflow.errors import ConfigError, InputError, NotLockedError
 
 
@@ -40,7 +40,7 @@ class Targets:
             (marker.parent.name, marker.name): _failures(marker)
             for marker in map(Path, glob.glob(self.results.failed.format(dataset="*", file="*")))
         }
-        self._settings = {name: skim_settings(self.config, dataset) for name, dataset in self.datasets.items()}
+        self._settings = {name: skim_settings(self.config, name, dataset) for name, dataset in self.datasets.items()}
         for name, dataset in self.datasets.items():
             try:
                 files = resolve(name, dataset, self.config.max_files)
@@ -129,18 +129,31 @@ def _failures(marker: Path) -> tuple[int, bool]:
     return number, number > 0 and "mended" not in words
 
 
-def skim_settings(config: Config, dataset: Dataset) -> dict[str, Any]:
-    """Everything that the counts and events of a file depend on, as plain values for `params`."""
+def skim_settings(config: Config, name: str, dataset: Dataset) -> dict[str, Any]:
+    """Everything that the counts and events of a file depend on, as plain values for `params`.
+
+    `references` holds the paths of each reference that the dataset `name` is counted with, none for the ratio without.
+    """
+    references = config.references_of(name, dataset.kind)
     return {
         "analysis": config.analysis,
         "kind": dataset.kind,
         "run_window": _window(config, dataset),
         "certified_sha256": _certified_sha256(config, dataset),
         "selection": config.selection.model_dump(mode="json"),
-        "triggers": config.triggers.model_dump(mode="json"),
+        "probe": probe_settings(config, dataset.kind),
+        "references": {name: list(reference.paths) for name, reference in references.items()},
         "axes": axes(config),
         "maps": [[map_.x, map_.y] for map_ in config.maps],
     }
+
+
+def probe_settings(config: Config, kind: str) -> dict[str, Any]:
+    """What is measured: `paths`, and their `combination`; simulation has no prescales."""
+    probe = config.probe
+    prescales = {path: p for path, p in probe.prescales.items() if p > 1 and kind == "data"}
+    combined = {"combination": probe.combination, "on_missing": probe.on_missing}
+    return {"paths": list(probe.paths), "prescales": prescales, **combined}
 
 
 def efficiency_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, Any]:
@@ -150,8 +163,12 @@ def efficiency_settings(config: Config, datasets: dict[str, Dataset]) -> dict[st
         "report": {name: list(v.report) for name, v in config.variables.items() if v.report},
         "axes": axes(config),
         "maps": [[map_.x, map_.y] for map_ in config.maps],
-        "paths": list(config.triggers.any_of),
-        "datasets": {name: {"kind": d.kind, "sample": d.sample} for name, d in datasets.items()},
+        "probe": probe_settings(config, "data"),
+        "references": {name: reference.method for name, reference in config.references.items()},
+        "datasets": {
+            name: {"kind": d.kind, "sample": d.sample, "references": list(config.references_of(name, d.kind))}
+            for name, d in datasets.items()
+        },
         "selection": f"offline selection {config.analysis}",
     }
 
@@ -179,9 +196,11 @@ def axes(config: Config) -> dict[str, Any]:
     }
 
 
-def one_kind(datasets: dict[str, Dataset]) -> list[str]:
-    """Collision data where there is any, simulation otherwise: what may be shown in one unweighted histogram."""
-    return [name for name, dataset in datasets.items() if dataset.kind == "data"] or list(datasets)
+def one_kind(config: Config, datasets: dict[str, Dataset]) -> list[str]:
+    """Collision data where the measurement's `datasets` have any, simulation otherwise: what may be shown in one
+    unweighted histogram."""
+    main = [dataset_name(entry) for entry in config.datasets]
+    return [name for name in main if datasets[name].kind == "data"] or main
 
 
 def plot_settings(config: Config) -> dict[str, Any]:
@@ -212,7 +231,8 @@ def truth_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, An
         "samples": {name: files for name, files in samples.items() if files},
         "analysis": config.analysis,
         "selection": config.selection.model_dump(mode="json"),
-        "paths": list(config.triggers.any_of),
+        "probe": probe_settings(config, "data"),
+        "references": {name: list(reference.paths) for name, reference in config.references.items()},
     }
 
 

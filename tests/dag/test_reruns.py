@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from skimflow import lock, paths
 from tests.checkout import Checkout
 
 pytestmark = pytest.mark.xdist_group("dag")
@@ -42,7 +43,7 @@ def test_nothing_to_do(finished: Checkout) -> None:
     ("setting", "expected"),
     [
         ("selection={lead_pt: 30}", Counter(skim=4, toy_truth=1) + AFTER_SKIM),
-        ("triggers={on_missing: error}", Counter(skim=4) + AFTER_SKIM),
+        ("probe={on_missing: error}", Counter(skim=4) + AFTER_SKIM),
         ("eras={Run2016G: [278821, 280385]}", Counter(skim=3) + AFTER_SKIM),
         ("variables={met: {report: [20, 100, 250]}}", RESULT + EFFICIENCY_PLOTS),
         ("interval={method: wilson}", RESULT + EFFICIENCY_PLOTS),
@@ -120,6 +121,43 @@ def test_a_file_less_skims_nothing(copy: Checkout) -> None:
     found = copy.jobs("--config", "datasets=[small_G]")
     assert found["skim"] == 0
     assert found["aggregate"] == 1
+
+
+REFERENCE = """\
+references:
+  none: {method: none}
+  met: {method: orthogonal, datasets: [small_MET], paths: [HLT_MET200]}
+"""
+MET = "kind: data\nprimary_dataset: MET\nera: Run2016G\ntoy: {files: 1, events: 400, seed: 7}\n"
+
+
+def test_a_reference_more_skims_its_data_and_the_simulation(copy: Checkout) -> None:
+    """Simulation is counted with each reference; data of the others is not looked at again."""
+    shutil.copy(copy.folder / "results/small/toy_certified.json", copy.folder / "config/golden.json")
+    golden = "certified_luminosity: {path: config/golden.json, toy: false, url: null, sha256: null}"
+    toy = "certified_luminosity: {toy: true, url: null, sha256: null}"
+    copy.edit("config/config.yaml", lambda text: text.replace(toy, golden))
+    copy.run("--touch", "--cores", "1")
+    assert copy.jobs() == Counter()
+    copy.write("config/datasets/small_MET.yaml", MET)
+    copy.edit("config/config.yaml", lambda text: text + REFERENCE)
+    assert copy.jobs() == Counter(skim=2, toy_file=1, toy_truth=1) + AFTER_SKIM + CONFIG
+    copy.edit("config/config.yaml", lambda text: text.replace("[HLT_MET200]", "[HLT_MET200, HLT_PFMET120]"))
+    assert copy.jobs()["skim"] == 2
+
+
+def test_the_measurement_with_references_is_97_skims(finished: Checkout) -> None:
+    """MET data comes from a catalogue: its files are known when it is locked."""
+    text = finished.run("-n", "--configfile", "config/hww_emu_2016.yaml", check=False)
+    assert "error: dataset MET_Run2016G: not locked yet" in text
+    for dataset, recid, files in (("MET_Run2016G", 30526, 17), ("MET_Run2016H", 30559, 32)):
+        lfns = [f"/eos/opendata/{dataset}/{index}.root" for index in range(files)]
+        ids = [paths.file_id(lfn) for lfn in lfns]
+        url = "root://eospublic.cern.ch/"
+        rows = [lock.Row(i, i, lfn, url + lfn, 1, 1, "", i, 1, 1) for i, lfn in zip(ids, lfns, strict=True)]
+        (finished.folder / "config/locks").mkdir(exist_ok=True)
+        finished.write(f"config/locks/{dataset}.tsv", lock.text(rows, {}, f"recid:{recid}", 1))
+    assert finished.jobs("--configfile", "config/hww_emu_2016.yaml")["skim"] == 48 + 17 + 32
 
 
 def test_three_lost_outputs_rerun_three_skims(copy: Checkout) -> None:

@@ -100,8 +100,11 @@ def test_a_path_absent_from_the_menu(data: Path, skim: Callable, settings: Calla
     path = data / "nano/UnROOT_NanoAODv5_ttbar2018_1000ev.root"
     paths = ["HLT_Mu23_TrkIsoVVL_Ele12_CaloIdL_TrackIdL_IsoVL_DZ", "HLT_NotThere"]
 
+    def probe(on_missing: str) -> dict:
+        return {**settings("mc")["probe"], "paths": paths, "on_missing": on_missing}
+
     def total(on_missing: str, trigger: str) -> tuple[int, int, int]:
-        table, _ = skim(path, settings("mc", triggers={"any_of": paths, "on_missing": on_missing}))
+        table, _ = skim(path, settings("mc", probe=probe(on_missing)))
         content = summed(select(table, "trigger", name=trigger, variable="all"))
         return int(content.passed_n[0]), int(content.total_n[0]), int(content.absent_n[0])
 

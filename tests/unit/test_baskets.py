@@ -161,13 +161,16 @@ def test_only_needed_bytes_are_read_each_once(toy: Callable, settings: Callable)
         assert source.num_requests - requests == 1
 
 
+UNUSED = ("awkward", "pyarrow.compute", "pandas", "matplotlib", "scipy", "vector", "snakemake", "numba")
+
+
 def test_a_skim_imports_only_what_it_uses(toy: Callable, settings: Callable, tmp_path: Path) -> None:
     code = f"""
 import json, sys
 from skimflow.skim import Task, skim_file
 settings = json.loads({json.dumps(json.dumps(settings("mc")))})
 skim_file(Task("ds", "x", "/x", {str(toy(TTBAR))!r}, None, settings, {{}}), "c.parquet", "e.parquet")
-print(*(name for name in ("awkward", "pyarrow.compute", "pandas", "matplotlib", "scipy", "vector", "snakemake", "numba") if name in sys.modules))
+print(*(name for name in {UNUSED} if name in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -11,7 +11,9 @@ from skimflow import analyses
 from skimflow.config import HwwEmu, load
 from skimflow.config.documents import documents
 from skimflow.config.loading import merge, read_yaml
+from skimflow.config.models import Orthogonal
 from skimflow.errors import ConfigError
+from skimflow.targets import probe_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -22,6 +24,10 @@ def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
+PROBE = "HLT_Mu12_TrkIsoVVL_Ele23_CaloIdL_TrackIdL_IsoVL_DZ"
+MET = {"method": "orthogonal", "datasets": ["toy_MET_G", "toy_MET_H"], "paths": ["HLT_MET200"]}
+
+
 def write(folder: Path, text: str) -> Path:
     path = folder / "mine.yaml"
     path.write_text(text)
@@ -29,7 +35,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def change(folder: Path, over: dict) -> Path:
-    return write(folder, yaml.safe_dump(merge(read_yaml("config/hww_emu.yaml"), over)))
+    return write(folder, yaml.safe_dump(merge(read_yaml("config/hww_emu.yaml"), over), sort_keys=False))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -47,9 +53,43 @@ def test_shipped_configurations_are_valid(path: Path) -> None:
         ({"maps": [{"x": "mll", "y": "met", "z": "run"}]}, "maps.0.z: unknown key"),
         ({"selection": {"sublead_pt": -4}}, "selection.sublead_pt: input should be greater than or equal to 0, not -4"),
         ({"selection": {"min_met": float("nan")}}, "selection.min_met: input should be a finite number"),
-        ({"triggers": {"on_missing": "skip"}}, "triggers.on_missing: input should be 'exclude', 'error' or 'false'"),
-        ({"triggers": {"any_of": ["Mu12"]}}, "triggers.any_of.0: 'Mu12' does not match ^HLT_"),
-        ({"triggers": {"any_of": ["HLT_a", "HLT_a"]}}, "triggers.any_of: a path is listed twice"),
+        ({"probe": {"on_missing": "skip"}}, "probe.on_missing: input should be 'exclude', 'error' or 'false'"),
+        ({"probe": {"any_of": ["Mu12"]}}, "probe.any_of.0: 'Mu12' does not match ^HLT_"),
+        ({"probe": {"any_of": ["HLT_a", "HLT_a"]}}, "probe: a path is listed twice"),
+        ({"probe": {"all_of": ["HLT_a"]}}, "probe: give either any_of or all_of"),
+        ({"probe": {"any_of": []}}, "probe: give either any_of or all_of"),
+        ({"probe": {"prescales": {"HLT_a": 2}}}, "probe: prescales: HLT_a is not among the paths"),
+        ({"probe": {"any_of": ["HLT_a"], "prescales": {"HLT_a": 4}}}, "probe: HLT_a has a prescale of 4, which would"),
+        ({"probe": {"any_of": ["HLT_a"], "prescales": {"HLT_a": 0}}}, "probe.prescales.HLT_a: input should be greater"),
+        ({"references": {}}, "references: dictionary should have at least 1 item"),
+        (
+            {"references": {"met": {"method": "orthogonl"}}},
+            "references.met: 'method' must be one of 'none', 'orthogonal'",
+        ),
+        ({"references": {"met": {"paths": ["HLT_a"]}}}, "references.met: 'method' must be one of"),
+        ({"references": {"none": {"method": "none", "paths": []}}}, "references.none.paths: unknown key"),
+        (
+            {"references": {"met": {**MET, "pathes": ["HLT_a"]}}},
+            "references.met.pathes: unknown key (did you mean paths?)",
+        ),
+        ({"references": {"met": {**MET, "paths": []}}}, "references.met.paths: tuple should have at least 1 item"),
+        (
+            {"references": {"met": {**MET, "paths": [PROBE]}}},
+            f"references: met: {PROBE} is what is measured, so it can",
+        ),
+        ({"references": {"met": MET}}, "references: none counts dataset MuonEG_Run2016G (add `none: {method: none}`)"),
+        (
+            {"references": {"met": {**MET, "datasets": ["toy_MET_F"]}}},
+            "references.met.datasets: there is no config/datasets/toy_MET_F.yaml (did you mean toy_MET_",
+        ),
+        (
+            {"references": {"met": {**MET, "datasets": ["toy_TTTo2L2Nu"]}}},
+            "references.met.datasets: toy_TTTo2L2Nu is simulation (list it under simulation)",
+        ),
+        (
+            {"references": {"met": {**MET, "simulation": ["toy_MuonEG_G"]}}},
+            "references.met.simulation: toy_MuonEG_G is collision data (list it under datasets)",
+        ),
         ({"variables": {"met": {"report": [20, 20.3]}}}, "variables.met: report edges [20.3] are not among the fine"),
         ({"variables": {"met": {"report": [30, 20]}}}, "variables.met.report: bin edges must increase"),
         ({"variables": {"met": {"fine": {"high": -5}}}}, "variables.met.fine: high must be larger than low"),
@@ -109,6 +149,37 @@ def test_what_the_model_calls_quantities_is_what_the_analysis_returns(settings: 
     columns = {name: np.empty(0, np.int64 if name.startswith("n") else np.float32) for name in names}
     found = analysis.select(columns, settings("mc")["selection"]).columns
     assert {*found, "run"} == set(HwwEmu.QUANTITIES)
+
+
+def test_datasets_of_all_lists_are_read_once_and_counted_with_their_references(tmp_path: Path) -> None:
+    """Data with the reference that lists it, simulation with all."""
+    met = {**MET, "simulation": ["toy_TTTo2L2Nu"]}
+    lists = {"datasets": ["MuonEG_Run2016G", "config/datasets/toy_MuonEG_H.yaml", "toy_TTTo2L2Nu"]}
+    path = change(tmp_path, {**lists, "references": {"none": {"method": "none"}, "met": met}})
+    config, datasets, _ = load(read_yaml(path), [path])
+    counted = {name: list(config.references_of(name, dataset.kind)) for name, dataset in datasets.items()}
+    assert counted == {
+        "MuonEG_Run2016G": ["none"],
+        "toy_MuonEG_H": ["none"],
+        "toy_TTTo2L2Nu": ["none", "met"],
+        "toy_MET_G": ["met"],
+        "toy_MET_H": ["met"],
+    }
+
+
+def test_a_dataset_is_selected_in_one_way_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Orthogonal, "analysis", "another")
+    references = {"none": {"method": "none"}, "met": {**MET, "datasets": ["MuonEG_Run2016G"]}}
+    path = change(tmp_path, {"references": references})
+    with pytest.raises(ConfigError, match="none and met select the events of dataset MuonEG_Run2016G differently"):
+        load(read_yaml(path), [path])
+
+
+def test_a_declared_prescale_is_weighted_in_data_only(tmp_path: Path) -> None:
+    path = change(tmp_path, {"probe": {"prescales": {PROBE: 40}, "on_prescale": "weight"}})
+    config = load(read_yaml(path), [path]).config
+    assert probe_settings(config, "data")["prescales"] == {PROBE: 40}
+    assert probe_settings(config, "mc")["prescales"] == {}
 
 
 def test_era_without_window_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Counts: binning, exact and order-free merging, rebinning."""
 
+import itertools
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from skimflow.counts import SCHEMA, Axis, assemble, binned, merge, read, tally
 from skimflow.counts.axes import coarse
+from skimflow.counts.table import Bins, Rows
 from skimflow.counts.views import by_value, select, summed
 
 # No deadline: how long an example takes says nothing on a busy machine.
@@ -20,6 +23,7 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 weights = st.floats(allow_nan=False, allow_infinity=False, width=32).filter(lambda w: abs(w) < 1e30)
 events = st.lists(st.tuples(st.integers(-2, 4), st.booleans(), weights), min_size=1, max_size=30)
+places = st.tuples(st.sampled_from(["", "met"]), st.integers(-2, 4), st.integers(0, 3), st.integers(0, 2))
 
 
 def table(content: list, name: str = "HLT_a", absent: bool = False) -> pa.Table:
@@ -64,6 +68,43 @@ def test_merging_loses_nothing(pieces: list) -> None:
 def row_of(content: pa.Table, x: int) -> dict | None:
     rows = content.filter(pa.array(content["x"].to_numpy() == x)).to_pylist()
     return rows[0] if rows else None
+
+
+@given(st.lists(st.lists(st.tuples(places, st.booleans(), weights), min_size=1, max_size=20), min_size=1, max_size=5))
+def test_references_and_bins_of_three_variables_stay_apart(pieces: list) -> None:
+    """Merged in any order, each key holds exactly the sum of what was counted under it."""
+    tables = [assemble(list(in_three(piece))) for piece in pieces]
+    merged = merge(tables)
+    assert as_bytes(merge(reversed(tables))) == as_bytes(merged)
+    expected: dict = {}
+    for place, passed, weight in itertools.chain(*pieces):
+        total, kept = expected.get(place, (0, 0))
+        expected[place] = total + Fraction(weight), kept + passed
+    keys = zip(*(merged[name].to_pylist() for name in ("reference", "x", "y", "z")), strict=True)
+    sums = (Fraction(row["total_sumw"]) + sum(map(Fraction, row["total_sumw_rest"])) for row in merged.to_pylist())
+    # What one call adds up is rounded; sums of several calls are exact.
+    found = dict(zip(keys, zip(sums, merged["passed_n"].to_pylist(), strict=True), strict=True))
+    assert {place: kept for place, (_, kept) in found.items()} == {p: kept for p, (_, kept) in expected.items()}
+    scale = sum(abs(weight) for piece in pieces for _, _, weight in piece)
+    for place, (total, _) in expected.items():
+        assert abs(found[place][0] - total) <= 1e-12 * scale
+
+
+def in_three(piece: list) -> Iterator[Rows]:
+    for reference in {place[0] for place, _, _ in piece}:
+        mine = [(place[1:], passed, weight) for place, passed, weight in piece if place[0] == reference]
+        bins, passed, weight = (np.array(column) for column in zip(*mine, strict=True))
+        x, y, z = bins.T
+        yield tally("ds", "pair", "leg", "v", x, passed, reference=reference, y=y, z=z, weight=weight)
+
+
+def test_a_factor_multiplies_what_passed() -> None:
+    bins = Bins(np.array([0, 0, 1]), weight=np.array([2.0, 3.0, 1.0]))
+    rows = bins.rows(("ds", "trigger", "HLT_a", "none", "v"), np.array([True, False, True]), factor=np.full(3, 40.0))
+    assert rows.columns["passed_n"].tolist() == [1, 1]
+    assert rows.columns["passed_sumw"].tolist() == [80, 40]
+    assert rows.columns["passed_sumw2"].tolist() == [6400, 1600]
+    assert rows.columns["total_sumw"].tolist() == [5, 1]
 
 
 def test_a_sum_that_rounding_would_lose() -> None:

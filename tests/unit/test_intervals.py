@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom
 from statsmodels.stats.proportion import proportion_confint
 
+from skimflow.counts import Binned
 from skimflow.efficiency import interval, weighted_interval
-from skimflow.efficiency.intervals import METHODS
+from skimflow.efficiency.correlation import alpha
+from skimflow.efficiency.intervals import METHODS, prescaled_interval
 
 SIGMA = 0.682689492137086
 
@@ -163,3 +165,68 @@ def test_weighted_efficiency_outside_the_range_is_shown_as_it_is() -> None:
     found = weighted_interval(*np.array([[11.0], [13.0], [10.0], [14.0]]), "clopper_pearson", SIGMA)
     assert found.value[0] == pytest.approx(1.1)
     assert 0 < found.low[0] < found.high[0] == 1
+
+
+# Prescaled paths.
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 40))
+def test_one_prescale_scales_a_binomial(passed: int, failed: int, prescale: int) -> None:
+    k, n = np.array(passed), np.array(passed + failed)
+    found = prescaled_interval(prescale * k, prescale**2 * k, n, prescale, "wilson", SIGMA)
+    plain = interval(k, n, "wilson", SIGMA)
+    np.testing.assert_allclose(found.value, prescale * plain.value, rtol=1e-12)
+    for end in ("low", "high"):
+        scaled = np.clip(prescale * getattr(plain, end), 0, 1)
+        np.testing.assert_allclose(getattr(found, end), scaled if passed + failed else [0, 1][end == "high"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("efficiency", [0.05, 0.5, 0.9, 1.0])
+def test_prescaled_coverage(efficiency: float) -> None:
+    """Clopper-Pearson holds its level. At 1, where the interval is cut, it covers one side whole."""
+    prescale, n = 8, 300
+    k = np.arange(n + 1)
+    found = prescaled_interval(prescale * k, prescale**2 * k, np.full(n + 1, n), prescale, "clopper_pearson", SIGMA)
+    covers = (found.low <= efficiency) & (efficiency <= found.high)
+    assert SIGMA <= binom.pmf(k, n, efficiency / prescale)[covers].sum() < (0.78 if efficiency < 1 else 0.88)
+
+
+def test_mixed_prescales_have_the_variance_of_their_mean() -> None:
+    """An OR of a path without prescale and one with: the interval of many events is the standard error of the mean."""
+    counts = np.repeat([0.0, 1.0, 5.0], [40_000, 50_000, 2_000])
+    found = prescaled_interval(counts.sum(), (counts**2).sum(), len(counts), 5, "wilson", SIGMA)
+    assert found.value == pytest.approx(counts.mean())
+    assert (found.high - found.low) / 2 == pytest.approx(counts.std() / np.sqrt(len(counts)), rel=1e-3)
+
+
+# Correlation of probe and reference.
+
+
+def counted(total: np.ndarray, passed: np.ndarray) -> Binned:
+    absent = np.zeros_like(total)
+    return Binned(total, passed, absent, *(values.astype(float) for values in (total, total, passed, passed)))
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.85, 0.85), (0.7, 0.9), (0.98, 0.98)])
+def test_alpha_covers_its_truth(a: float, b: float) -> None:
+    """Pseudo-experiments: events that the reference accepts are part of all events."""
+    rng, size, f = np.random.default_rng(5), 4000, 0.15
+    inside = rng.binomial(2000, f, size)
+    passed, others = rng.binomial(inside, a), rng.binomial(2000 - inside, b)
+    every = counted(np.full(size, 2000), passed + others)
+    found = alpha(every, counted(inside, passed), "wilson", SIGMA)
+    np.testing.assert_allclose(found.value, (passed + others) / 2000 / (passed / inside), rtol=1e-12)
+    truth = (f * a + (1 - f) * b) / a
+    covered = np.mean((found.low <= truth) & (truth <= found.high))
+    assert 0.65 < covered < 0.72
+
+
+def test_alpha_without_events() -> None:
+    """Nothing accepted; nothing of it passed; everything accepted, where α is 1."""
+    every = counted(np.array([10, 10, 10, 0]), np.array([5, 5, 5, 0]))
+    found = alpha(every, counted(np.array([0, 5, 10, 0]), np.array([0, 0, 5, 0])), "wilson", SIGMA)
+    assert np.isnan(found.value[[0, 3]]).all()
+    assert not np.isfinite(found.value[1])
+    assert (found.low[[0, 1, 3]] == 0).all()
+    assert np.isinf(found.high[[0, 1, 3]]).all()
+    assert found.value[2] == 1

@@ -14,7 +14,7 @@ from skimflow.errors import InputError
 from skimflow.physics.kinematics import PtEtaPhiM, delta_phi, mt, mt_higgs, pair
 from skimflow.physics.leptons import ELECTRON, MUON, Leptons, exactly
 from skimflow.physics.luminosity import CertifiedLuminosity, in_window, ranges
-from skimflow.physics.triggers import ANY, decisions
+from skimflow.physics.triggers import ANY, EVERY, accepted, decisions, prescale_factors
 
 FIXTURES = [
     # lead, sublead, MET, then mll, pTll, dphi, mT_H, mT_l2 as the appendix gives them
@@ -214,3 +214,41 @@ def test_or_is_unknown_when_a_path_is() -> None:
     as_false = decisions(columns, ["HLT_a", "HLT_b"], ["HLT_a"], "false")
     assert as_false["HLT_b"].tolist() == [False] * 3
     assert as_false[ANY].tolist() == [True, False, True]
+
+
+def test_and_of_all_paths() -> None:
+    columns = {"run": np.ones(3), "HLT_a": np.array([True, False, True]), "HLT_b": np.array([True, True, False])}
+    found = decisions(columns, ["HLT_a", "HLT_b"], ["HLT_a", "HLT_b"], "exclude", EVERY)
+    assert found[EVERY].tolist() == [True, False, False]
+    assert ANY not in found
+    assert decisions(columns, ["HLT_a", "HLT_b"], ["HLT_a"], "exclude", EVERY)[EVERY] is None
+
+
+def test_reference_is_the_or_of_what_the_menu_has() -> None:
+    columns = {"HLT_a": np.array([True, False, False]), "HLT_b": np.array([False, True, False])}
+    assert accepted(columns, ["HLT_a", "HLT_b"], ["HLT_a", "HLT_b"]).tolist() == [True, True, False]
+    assert accepted(columns, ["HLT_a", "HLT_b"], ["HLT_b"]).tolist() == [False, True, False]
+    assert accepted(columns, ["HLT_a"], []) is None
+
+
+@pytest.mark.parametrize("combination", [ANY, EVERY])
+@pytest.mark.parametrize("accepts", list(itertools.product([True, False], repeat=3)))
+def test_prescaled_events_count_for_what_the_prescale_dropped(combination: str, accepts: tuple) -> None:
+    """The mean over all states of the prescale counters is the decision that there would be without prescales."""
+    prescales = {"HLT_b": 2, "HLT_c": 3}
+    counters = np.array(list(itertools.product([True], [True, False], [True, False, False]))).T
+    paths = ["HLT_a", "HLT_b", "HLT_c"]
+    columns = {path: accept & come for path, accept, come in zip(paths, accepts, counters, strict=True)}
+    fired = decisions({**columns, "run": np.ones(6)}, paths, paths, "exclude", combination)
+    factors = prescale_factors(fired, prescales)
+    assert set(factors) == {"HLT_b", "HLT_c", combination}
+    means = {path: values.mean() for path, values in factors.items()}
+    expected = dict(zip(paths, accepts, strict=True)) | {ANY: any(accepts), EVERY: all(accepts)}
+    assert means == pytest.approx({path: float(expected[path]) for path in factors})
+    assert prescale_factors(fired, {"HLT_b": 1}) == {}
+    assert np.all(factors[combination][~fired[combination]] == 0)
+
+
+def test_unknown_decisions_have_no_prescale_factor() -> None:
+    fired = {"HLT_a": np.array([True]), "HLT_b": None, ANY: None}
+    assert {path: values.tolist() for path, values in prescale_factors(fired, {"HLT_a": 5}).items()} == {"HLT_a": [5]}

@@ -15,6 +15,7 @@ from skimflow.catalog.fetch import fetch
 from skimflow.config import Measurement
 from skimflow.counts import merge
 from skimflow.efficiency import efficiencies, interval
+from skimflow.efficiency.table import meaning
 from skimflow.errors import IncompleteError, InputError
 from skimflow.files import whole
 from skimflow.io.outputs import read_stamp, write_table
@@ -62,7 +63,8 @@ def table(result: Aggregate, measurement: Measurement) -> pd.DataFrame:
 
 
 def efficiency_config(measurement: Measurement) -> dict:
-    datasets = {d: {"kind": "data", "sample": "MuonEG"} for d in "GH"} | {"tt": {"kind": "mc", "sample": "TTTo2L2Nu"}}
+    datasets = {d: {"kind": "data", "sample": "MuonEG", "references": ["none"]} for d in "GH"}
+    datasets["tt"] = {"kind": "mc", "sample": "TTTo2L2Nu", "references": ["none"]}
     return {**efficiency_settings(measurement.config, measurement.datasets), "datasets": datasets}
 
 
@@ -177,10 +179,12 @@ def test_no_data_is_no_number(table: pd.DataFrame) -> None:
 
 def test_absent_path(toy: Callable, skim: Callable, settings: Callable, measurement: Measurement) -> None:
     """A path that no file has: every selected event is counted as absent, and there is no efficiency."""
-    paths = [measurement.config.triggers.any_of[0], "HLT_Absent"]
-    changed = settings("mc", triggers={"any_of": paths, "on_missing": "exclude"})
+    paths = [measurement.config.probe.paths[0], "HLT_Absent"]
+    probe = {**settings("mc")["probe"], "paths": paths}
+    changed = settings("mc", probe=probe)
     counts, events = skim(toy(Sample(5, 0, process="TTTo2L2Nu")), changed)
-    config = {**efficiency_config(measurement), "paths": paths, "datasets": {"ds": {"kind": "mc", "sample": "tt"}}}
+    datasets = {"ds": {"kind": "mc", "sample": "tt", "references": ["none"]}}
+    config = {**efficiency_config(measurement), "probe": probe, "datasets": datasets}
     table = efficiencies(counts, config)
     totals = table[table["variable"] == "all"].set_index("trigger")
     for name in ("HLT_Absent", "any"):
@@ -195,8 +199,8 @@ def test_summary_with_and_without_truth(table: pd.DataFrame, result: Aggregate) 
     assert "4 of 4 files processed" in plain
     assert "truth" not in plain
     names = [*table["trigger"].unique()]
-    sums = {"selected": 1000, "in_dataset": 800}
-    sums |= {"fired": dict.fromkeys(names, 700), "fired_in_dataset": dict.fromkeys(names, 690)}
+    within = {"none": {"selected": 800, "fired": dict.fromkeys(names, 690)}}
+    sums = {"unbiased": {"selected": 1000, "fired": dict.fromkeys(names, 700)}, "references": within}
     text = summary(table, result.completeness, clean, {"MuonEG": sums}, "Title")
     assert "0.8625   0.7000" in text
     assert "only triggered events" in text
@@ -208,6 +212,56 @@ def test_summary_with_and_without_truth(table: pd.DataFrame, result: Aggregate) 
     text = summary(table, result.completeness, bad, None, "Title")
     assert "warning: counted twice: /a and /b are one file" in text
     assert "warning: counted twice: 3 events" in text
+
+
+def test_reference_and_alpha(
+    toy: Callable, skim: Callable, settings: Callable, measurement: Measurement, result: Aggregate
+) -> None:
+    """Simulation is counted with and without the reference; alpha is the ratio of the two efficiencies, bin by bin."""
+    references = {"none": [], "met": ["HLT_PFMET120_PFMHT120_IDTight"]}
+    counts, _ = skim(toy(Sample(5, 0, process="TTTo2L2Nu"), 8000), settings("mc", references=references))
+    datasets = {"ds": {"kind": "mc", "sample": "tt", "references": ["none", "met"]}}
+    config = {
+        **efficiency_config(measurement),
+        "datasets": datasets,
+        "references": {"none": "none", "met": "orthogonal"},
+    }
+    table = efficiencies(counts, config)
+    keys = ["trigger", "variable", "x_low", "y_low"]
+    plain, met = (table[table["reference"] == name].set_index(keys) for name in ("none", "met"))
+    assert plain["alpha"].isna().all()
+    assert met.index.equals(plain.index)
+    ratio = plain["efficiency"] / met["efficiency"]
+    known = np.isfinite(ratio)
+    assert known.sum() > 300
+    np.testing.assert_allclose(met["alpha"][known], ratio[known], rtol=1e-9)
+    assert ((met["alpha_low"] <= met["alpha"]) & (met["alpha"] <= met["alpha_high"]))[known].all()
+    assert met["meaning"].unique().tolist() == [
+        "P(trigger | offline selection hww_emu AND reference met fired), simulated tt"
+    ]
+    text = summary(table, result.completeness, {"inputs": [], "duplicates": 0}, None, "Title")
+    value = table[(table["reference"] == "met") & (table["trigger"] == "any") & (table["variable"] == "all")].iloc[0]
+    assert f"{value['alpha']:10.4f}  [{value['alpha_low']:.4f}, {value['alpha_high']:.4f}]" in text
+
+
+def test_meaning_of_data_with_a_reference() -> None:
+    found = meaning("MET", "data", "offline selection hww_emu", "met", "orthogonal")
+    assert found.startswith("P(trigger | offline selection hww_emu AND reference met fired): the efficiency, as far as")
+
+
+def test_prescaled_paths_have_their_interval_and_say_so(
+    toy: Callable, skim: Callable, settings: Callable, measurement: Measurement, skims: tuple[dict, Path]
+) -> None:
+    prescaled = "HLT_Mu8_TrkIsoVVL_Ele23_CaloIdL_TrackIdL_IsoVL"
+    probe = {**settings("data")["probe"], "paths": [prescaled], "prescales": {prescaled: 4}}
+    counts, events = skim(toy(G), settings("data", probe=probe), skims[1])
+    datasets = {"ds": {"kind": "data", "sample": "MuonEG", "references": ["none"]}}
+    table = efficiencies(counts, {**efficiency_config(measurement), "probe": probe, "datasets": datasets})
+    row = table[(table["variable"] == "all") & (table["trigger"] == prescaled)].iloc[0]
+    plain = interval(row["passed_n"], events.num_rows, "clopper_pearson", 0.6827)
+    found = row[["efficiency", "low", "high"]].tolist()
+    assert found == pytest.approx([4 * plain.value, 4 * plain.low, min(4 * plain.high, 1)])
+    assert row["meaning"].endswith(f"; what a prescaled path accepted counts prescale times ({prescaled} 4)")
 
 
 def test_figures_are_the_same_bytes_and_carry_provenance(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import awkward as ak
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import uproot
@@ -14,7 +15,8 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from skimflow import counts
+from skimflow import analyses, counts
+from skimflow.analyses.base import Cut, Selection
 from skimflow.counts.views import select, summed
 from skimflow.errors import InputError
 from skimflow.io import nanoaod
@@ -116,7 +118,7 @@ def write_minimal(path: Path, settings: dict, run: list[int], section: list[int]
         "PuppiMET_pt": np.ones(len(run), np.float32),
         "PuppiMET_phi": np.ones(len(run), np.float32),
         "PV_npvs": np.ones(len(run), np.int32),
-        **{name: np.zeros(len(run), bool) for name in settings["triggers"]["any_of"]},
+        **{name: np.zeros(len(run), bool) for name in settings["probe"]["paths"]},
         **extra,
     }
     types = {n: v.type.content if isinstance(v, ak.Array) else v.dtype for n, v in events.items()}
@@ -152,6 +154,93 @@ def test_every_variable_counts_every_selected_event(toy: Callable, skim: Callabl
         assert content.total_n[0] == events.num_rows
         assert content.passed_n[0] == sum(events["HLT_any"].to_pylist())
         assert content.total_sumw[0] == pytest.approx(events["weight"].to_numpy().sum(), rel=1e-12)
+
+
+MET_PATHS = ["HLT_PFMET120_PFMHT120_IDTight", "HLT_NotThere", "HLT_MET200"]
+
+
+def test_references_count_what_their_paths_accepted(toy: Callable, skim: Callable, settings: Callable) -> None:
+    """Every number again from the events, which keep the reference's bits; the rows without reference do not change."""
+    references = {"none": [], "met": MET_PATHS, "unknown": ["HLT_NotThere"]}
+    table, events = skim(toy(TTBAR, 8000), settings("mc", references=references))
+    plain, _ = skim(toy(TTBAR, 8000), settings("mc"))
+    assert select(table, "trigger", reference="none").equals(select(plain, "trigger", reference="none"))
+    frame = events.to_pandas()
+    assert frame["HLT_NotThere"].isna().all()
+    accepted = frame[frame[MET_PATHS[0]] | frame[MET_PATHS[2]]]
+    assert 100 < len(accepted) < len(frame) / 2
+    for variable, low, high in (("all", -np.inf, np.inf), ("electron_pt", 20, 22.5)):
+        inside = accepted[accepted["electron_pt"].between(low, high, inclusive="left")]
+        rows = select(table, "trigger", reference="met", name="any", variable=variable)
+        if variable != "all":
+            rows = rows.filter(pc.equal(rows["x"], 9))
+        content = summed(rows)
+        assert (content.total_n[0], content.passed_n[0]) == (len(inside), inside["HLT_any"].sum())
+        assert content.passed_sumw[0] == pytest.approx(inside.loc[inside["HLT_any"], "weight"].sum(), rel=1e-12)
+    unknown = summed(select(table, "trigger", reference="unknown", name="any", variable="all"))
+    assert (unknown.total_n[0], unknown.absent_n[0]) == (0, len(frame))
+
+
+def test_a_prescaled_path_counts_prescale_times(
+    toy: Callable, skim: Callable, settings: Callable, golden: Path
+) -> None:
+    prescaled = "HLT_Mu8_TrkIsoVVL_Ele23_CaloIdL_TrackIdL_IsoVL"
+    probe = {**settings("data")["probe"], "prescales": {prescaled: 4}}
+    probe["paths"] = [probe["paths"][0], prescaled]
+    table, events = skim(toy(MUON_EG), settings("data", probe=probe), golden)
+    frame = events.to_pandas()
+    rows = {name: summed(select(table, "trigger", name=name, variable="all")) for name in (*probe["paths"], "any")}
+    first, second = (frame[path].to_numpy() for path in probe["paths"])
+    assert rows[prescaled].passed_n[0] == second.sum() > 100
+    assert rows[prescaled].passed_sumw[0] == 4 * second.sum()
+    assert rows["any"].passed_n[0] == (first | second).sum()
+    assert rows["any"].passed_sumw[0] == first.sum() + 4 * (second & ~first).sum()
+    assert rows[probe["paths"][0]].passed_sumw[0] == first.sum()
+
+
+class PerMuon:
+    """An analysis with a candidate for each muon, and a probe that is no trigger path."""
+
+    @staticmethod
+    def branches(_: dict) -> list[str]:
+        return ["nMuon", "Muon_pt", "Muon_tightId"]
+
+    @staticmethod
+    def select(columns: dict, _: dict) -> Selection:
+        number, pt = columns["nMuon"], columns["Muon_pt"]
+        tight = columns["Muon_tightId"] == 1
+        event = np.repeat(np.arange(len(number)), number)
+        return Selection(
+            [("muon", number > 0)], {"muon_pt": pt}, [Cut("pt", "muon_pt", pt > 20)], event, {"tight": tight}
+        )
+
+
+def test_several_candidates_in_an_event(
+    toy: Callable, skim: Callable, settings: Callable, golden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analyses, "get", lambda _: PerMuon)
+    changed = {"axes": {"muon_pt": [50, 0, 250], "run": "integer"}, "maps": []}
+    table, rows = skim(toy(MUON_EG), settings("data", **changed), golden)
+    with uproot.open(toy(MUON_EG)) as file:
+        names = ["run", "luminosityBlock", "event", "Muon_pt", "Muon_tightId"]
+        events = ak.to_list(file["Events"].arrays(names))
+    content = json.loads(golden.read_text())
+    good = [
+        event
+        for event in events
+        if any(a <= event["luminosityBlock"] <= b for a, b in content.get(str(event["run"]), []))
+    ]
+    muons = [(e["event"], pt, tight) for e in good for pt, tight in zip(e["Muon_pt"], e["Muon_tightId"], strict=True)]
+    chosen = [muon for muon in muons if muon[1] > 20]
+    assert rows["event"].to_pylist() == [event for event, _, _ in chosen]
+    assert len({event for event, _, _ in chosen}) < len(chosen)
+    assert rows["tight"].to_pylist() == [tight for _, _, tight in chosen]
+    flow = {row["name"]: (row["total_n"], row["passed_n"]) for row in select(table, "cutflow").to_pylist()}
+    assert flow["muon"] == (len(good), sum(bool(event["Muon_pt"]) for event in good))
+    assert flow["pt"] == (len(muons), len(chosen))
+    counted = summed(select(table, "trigger", name="tight", variable="muon_pt"))
+    assert (counted.total_n[0], counted.passed_n[0]) == (len(chosen), sum(tight for *_, tight in chosen))
+    assert set(select(table, "trigger")["name"].to_pylist()) == {"tight"}
 
 
 def test_stamp_says_what_was_read(toy: Callable, settings: Callable, tmp_path: Path) -> None:

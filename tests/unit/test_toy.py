@@ -13,6 +13,7 @@ from skimflow import analyses
 from skimflow.counts.views import select as rows_of
 from skimflow.counts.views import summed
 from skimflow.efficiency import interval, weighted_interval
+from skimflow.efficiency.intervals import prescaled_interval
 from skimflow.errors import InputError
 from skimflow.toy import Sample, collisions, trigger, truth, write_file
 from skimflow.toy.writing import _BASKET
@@ -152,6 +153,7 @@ def select(settings: Callable) -> Callable:
 
 
 PATHS = [trigger.MU12_ELE23, trigger.MU23_ELE12]
+PROBE = {"paths": PATHS, "combination": "any", "on_missing": "exclude", "prescales": {}}
 
 
 @pytest.mark.xdist_group("truth")
@@ -159,7 +161,7 @@ def test_truth_lies_in_the_interval_as_often_as_the_level_says(
     select: Callable, toy: Callable, skim: Callable, settings: Callable, tmp_path: Path
 ) -> None:
     """240 seeds of 1,500 simulated events each, from file to interval, unweighted and weighted."""
-    known = truth([Sample(10**6, index, process="TTTo2L2Nu") for index in range(8)], 6, select, PATHS)
+    known = truth([Sample(10**6, index, process="TTTo2L2Nu") for index in range(8)], 6, select, PROBE, {})["unbiased"]
     values = {path: known["fired"][path] / known["selected"] for path in PATHS}
     seeds, hits = 240, dict.fromkeys(("plain", "weighted"), 0)
     for seed in range(seeds):
@@ -186,23 +188,63 @@ def test_the_ratio_in_muon_eg_is_biased_upwards(
     """SYSTEMS 1e.1: the denominator is triggered already. The ratio has its own truth, which is not the efficiency."""
     golden = tmp_path / "all.json"
     golden.write_text(json.dumps({str(run): [[1, 10**6]] for run in range(278820, 284045)}))
-    known = truth([MUON_EG._replace(index=index) for index in range(4)], 8, select, PATHS)
+    known = truth([MUON_EG._replace(index=index) for index in range(4)], 8, select, PROBE, {"none": []})
+    within, unbiased = known["references"]["none"], known["unbiased"]
     table, _ = skim(toy(MUON_EG, 20_000), settings("data", run_window=None), golden)
     for path in (*PATHS, "any"):
         content = summed(rows_of(table, "trigger", name=path, variable="all"))
         found = interval(content.passed_n[0], content.total_n[0], "clopper_pearson", 0.9999)
-        assert found.low <= known["fired_in_dataset"][path] / known["in_dataset"] <= found.high
-        assert found.low > known["fired"][path] / known["selected"] + 0.03
+        assert found.low <= within["fired"][path] / within["selected"] <= found.high
+        assert found.low > unbiased["fired"][path] / unbiased["selected"] + 0.03
+
+
+@pytest.mark.xdist_group("bias")
+def test_a_met_reference_covers_the_truth(
+    select: Callable, toy: Callable, skim: Callable, settings: Callable, tmp_path: Path
+) -> None:
+    """Each ratio covers its own truth; the OR, which depends little on what MET is made of, that of the efficiency too,
+    and excludes what MuonEG gives. A prescaled path has the efficiency of its decision before the prescale."""
+    golden = tmp_path / "all.json"
+    golden.write_text(json.dumps({str(run): [[1, 10**6]] for run in range(278820, 284045)}))
+    prescaled = "HLT_Mu8_TrkIsoVVL_Ele23_CaloIdL_TrackIdL_IsoVL"
+    met = {"met": trigger.PRIMARY_DATASETS["MET"]}
+    sample = MUON_EG._replace(primary_dataset="MET")
+    for probe in (PROBE, {**PROBE, "paths": [prescaled], "prescales": {prescaled: 4}}):
+        known = truth([sample._replace(index=index) for index in range(4)], 6, select, probe, met)
+        changed = settings("data", run_window=None, probe=probe, references=met)
+        table, _ = skim(toy(sample, 8000), changed, golden)
+        for path in (*probe["paths"], "any"):
+            rows = rows_of(table, "trigger", reference="met", name=path, variable="all")
+            content = summed(rows)
+            prescale = max(probe["prescales"].values(), default=1)
+            found = prescaled_interval(
+                content.passed_sumw[0], content.passed_sumw2[0], content.total_n[0], prescale, "clopper_pearson", 0.999
+            )
+            assert content.total_n[0] > 1200
+            assert found.low <= fraction(known["references"]["met"], path) <= found.high
+        if probe is PROBE:
+            assert found.low <= fraction(known["unbiased"], "any") <= found.high < 0.93
+        else:
+            assert found.low > content.passed_n[0] / content.total_n[0]
+
+
+def fraction(sums: dict, path: str) -> float:
+    return sums["fired"][path] / sums["selected"]
+
+
+def test_simulation_has_no_prescales() -> None:
+    path = "HLT_Mu8_TrkIsoVVL_Ele23_CaloIdL_TrackIdL_IsoVL"
+    data, simulation = (next(iter(collisions(sample)))[path].mean() for sample in (MUON_EG, TTBAR))
+    assert simulation > 4 * data > 0
 
 
 def test_without_a_primary_dataset_both_truths_are_one(select: Callable) -> None:
-    known = truth([TTBAR], 1, select, PATHS, throws=3)
-    assert known["in_dataset"] == known["selected"]
-    assert known["fired"] == known["fired_in_dataset"]
+    known = truth([TTBAR], 1, select, PROBE, {"none": []}, throws=3)
+    assert known["references"]["none"] == known["unbiased"]
 
 
 def test_what_the_toy_has_not(select: Callable, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the toy has no process ttbar"):
         write_file(tmp_path / "x.root", Sample(1, 0, process="ttbar"), 1)
     with pytest.raises(InputError, match="the toy has no path HLT_Foo"):
-        truth([TTBAR], 1, select, ["HLT_Foo"])
+        truth([TTBAR], 1, select, {**PROBE, "paths": ["HLT_Foo"]}, {})

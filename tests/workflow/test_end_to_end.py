@@ -86,6 +86,38 @@ def test_resume_after_a_kill_that_left_jobs_at_work(undisturbed: Checkout, tmp_p
     assert not list(other.folder.glob(".snakemake/skimflow/*"))
 
 
+_TOY = "kind: data\nprimary_dataset: {primary}\nera: Run2016{era}\ntoy: {{files: 1, events: 1500, seed: 7}}\n"
+_MC = "kind: mc\nprocess: TTTo2L2Nu\ntoy: {files: 1, events: 1500, seed: 7}\n"
+_ALL_TOYS = """\
+extends: hww_emu_2016.yaml
+datasets: [MuonEG_Run2016G, MuonEG_Run2016H, tt]
+certified_luminosity: {toy: true, url: null, sha256: null}
+"""
+
+
+@pytest.mark.xdist_group("end-to-end")
+def test_the_measurement_with_references_runs_on_toys_of_its_names(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    for primary in ("MuonEG", "MET"):
+        for era in "GH":
+            checkout.write(f"config/datasets/{primary}_Run2016{era}.yaml", _TOY.format(primary=primary, era=era))
+    checkout.write("config/datasets/tt.yaml", _MC)
+    checkout.write("config/toys.yaml", _ALL_TOYS)
+    checkout.run("--cores", "2", "--configfile", "config/toys.yaml")
+    root = checkout.folder / "results/hww_emu_2016"
+    table = pd.read_parquet(root / "efficiency.parquet")
+    totals = table[(table["variable"] == "all") & (table["trigger"] == "any") & (table["dataset"] == "all")]
+    found = totals.set_index(["reference", "sample"])
+    assert found.index.tolist() == [("none", "MuonEG"), ("none", "TTTo2L2Nu"), ("met", "MET"), ("met", "TTTo2L2Nu")]
+    assert (found["total_n"] > 30).all()
+    assert found["alpha"].notna().tolist() == [False, False, False, True]
+    assert found.loc[("met", "MET"), "high"] < found.loc[("none", "MuonEG"), "efficiency"]
+    text = (root / "summary.txt").read_text(encoding="utf-8")
+    assert text.count("truth  unbiased") == 4
+    assert "alpha: the efficiency without reference over this one" in text
+    assert "MET_Run2016H" in (root / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def damaged(tmp_path: Path) -> Checkout:
     """One of the toy's files is cut short after it was made."""

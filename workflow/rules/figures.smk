@@ -96,7 +96,7 @@ rule plot_n_minus_one:
     params:
         settings=targets.plot_settings(CONFIG),
         axes=targets.axes(CONFIG),
-        datasets=targets.one_kind(TARGETS.datasets),
+        datasets=targets.one_kind(CONFIG, TARGETS.datasets),
         code=fingerprint("skimflow.plots.overview"),
     script:
         "../../scripts/plot_n_minus_one.py"

@@ -21,7 +21,7 @@ An unknown key is an error. The first line of each file, `# yaml-language-server
 editor complete and check keys while you type.
 
 `params` of the rules carry what a result depends on, so a change reruns what it must and no more:
-cuts, `fine` bins, triggers and eras skim again; `report` bins and `interval` redo efficiencies and plots;
+cuts, `fine` bins, `probe`, `references` and eras skim again; `report` bins and `interval` redo efficiencies and plots;
 `style` redraws plots.
 """
 
@@ -82,7 +82,7 @@ def _type(field: dict[str, Any], root: dict[str, Any]) -> str:
         return f"`{field['const']}`"
     if "anyOf" in field:
         return " or ".join(dict.fromkeys(_type(part, root) for part in field["anyOf"] if part.get("type") != "null"))
-    if "$ref" in field:
+    if "$ref" in field or "oneOf" in field:
         return "keys below"
     if field["type"] == "array" and "items" in field:
         return f"list of {_type(field['items'], root)}"
@@ -94,7 +94,7 @@ def _type(field: dict[str, Any], root: dict[str, Any]) -> str:
 def _nested(field: dict[str, Any], root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     if "$ref" in field:
         yield root["$defs"][field["$ref"].rsplit("/", 1)[1]], ""
-    for part in field.get("anyOf", []):
+    for part in (*field.get("anyOf", []), *field.get("oneOf", [])):
         yield from _nested(part, root)
     if field.get("type") == "object":
         yield from ((nested, ".<name>") for nested, _ in _nested(_values(field), root))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from skimflow.config.models import Config, Dataset, Site
+from skimflow.config.models import Config, Dataset, Site, dataset_name
 from skimflow.errors import ConfigError
 
 DATASETS = Path("config/datasets")
@@ -145,27 +145,59 @@ def _site(config: Config, sources: list[tuple[str, dict]]) -> Site:
 
 
 def _datasets(config: Config, sources: list[tuple[str, dict]]) -> dict[str, Dataset]:
+    """Those of all lists, each read once."""
     datasets: dict[str, Dataset] = {}
-    for entry in config.datasets:
-        path = Path(entry) if entry.endswith((".yaml", ".yml")) else DATASETS / f"{entry}.yaml"
-        name = path.stem
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name == "all":
-            raise ConfigError(f"{path}: a dataset cannot have this name; letters, digits, _ . - (and not `all`)")
-        where = _origin(("datasets",), sources) or "--config"
-        if not path.is_file():
-            known = sorted(p.stem for p in DATASETS.glob("*.yaml"))
-            raise ConfigError(f"{where}: datasets: there is no {path}{_guess(entry, known)}")
-        if name in datasets:
-            raise ConfigError(f"{where}: datasets: {name} is listed twice")
-        content = read_yaml(path)
-        dataset = validate(Dataset, content, [(str(path), content)])
-        if dataset.kind == "data" and config.certified_luminosity is None:
-            raise ConfigError(f"{where}: certified_luminosity: missing, but dataset {name} is collision data")
-        if dataset.kind == "data" and config.eras and dataset.era not in config.eras:
-            guess = _guess(str(dataset.era), config.eras)
-            raise ConfigError(f"{path}: era: {dataset.era} has no run window in eras of {where}{guess}")
-        datasets[name] = dataset
+    for keys, entries in config.dataset_lists.items():
+        where = f"{_origin(keys, sources) or '--config'}: {'.'.join(keys)}"
+        names = [dataset_name(entry) for entry in entries]
+        for name, entry in zip(names, entries, strict=True):
+            if names.count(name) > 1:
+                raise ConfigError(f"{where}: {name} is listed twice")
+            if name not in datasets:
+                datasets[name] = _dataset(entry, name, where, config, sources)
+            _suits(name, datasets[name], where, keys)
+    _counted_somewhere(config, datasets, sources)
     return datasets
+
+
+def _dataset(entry: str, name: str, where: str, config: Config, sources: list[tuple[str, dict]]) -> Dataset:
+    path = Path(entry) if entry.endswith((".yaml", ".yml")) else DATASETS / f"{entry}.yaml"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name == "all":
+        raise ConfigError(f"{path}: a dataset cannot have this name; letters, digits, _ . - (and not `all`)")
+    if not path.is_file():
+        known = sorted(p.stem for p in DATASETS.glob("*.yaml"))
+        raise ConfigError(f"{where}: there is no {path}{_guess(entry, known)}")
+    content = read_yaml(path)
+    dataset = validate(Dataset, content, [(str(path), content)])
+    file = where.split(": ")[0]
+    if dataset.kind == "data" and config.certified_luminosity is None:
+        raise ConfigError(f"{file}: certified_luminosity: missing, but dataset {name} is collision data")
+    if dataset.kind == "data" and config.eras and dataset.era not in config.eras:
+        guess = _guess(str(dataset.era), config.eras)
+        raise ConfigError(f"{path}: era: {dataset.era} has no run window in eras of {file}{guess}")
+    return dataset
+
+
+def _suits(name: str, dataset: Dataset, where: str, keys: tuple[str, ...]) -> None:
+    """A reference has a list for collision data, and one for simulation."""
+    wanted = {"datasets": "data", "simulation": "mc"}[keys[-1]]
+    if len(keys) > 1 and dataset.kind != wanted:
+        other = {"data": "collision data (list it under datasets)", "mc": "simulation (list it under simulation)"}
+        raise ConfigError(f"{where}: {name} is {other[dataset.kind]}")
+
+
+def _counted_somewhere(config: Config, datasets: dict[str, Dataset], sources: list[tuple[str, dict]]) -> None:
+    """Each dataset is counted, by references that select its events alike: it is skimmed once."""
+    where = _origin(("references",), sources) or _origin(("datasets",), sources) or "--config"
+    for name, dataset in datasets.items():
+        used = config.references_of(name, dataset.kind)
+        if not used:
+            raise ConfigError(f"{where}: references: none counts dataset {name} (add `none: {{method: none}}`)")
+        if len({reference.analysis for reference in used.values()}) > 1:
+            raise ConfigError(
+                f"{where}: references: {' and '.join(used)} select the events of dataset {name} differently "
+                "(give one of them a dataset of its own, of another name)"
+            )
 
 
 def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[tuple[str, dict]]) -> str:
@@ -176,6 +208,10 @@ def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[
         message = f"unknown key{_guess(str(keys[-1]), _fields(model, keys[:-1]))}"
     elif problem["type"] == "missing":
         message = "missing" if isinstance(problem["loc"][-1], str) else "needs more values"
+    elif problem["type"].startswith("union_tag"):
+        message = (
+            f"{problem['ctx']['discriminator']} must be one of {problem['ctx'].get('expected_tags', 'those known')}"
+        )
     elif problem["type"] == "string_pattern_mismatch":
         message = f"{problem['input']!r} does not match {problem['ctx']['pattern']}"
     elif keys:

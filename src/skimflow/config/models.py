@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Edges = Annotated[tuple[float, ...], Field(min_length=2)]
+HltPath = Annotated[str, Field(pattern=r"^HLT_\w+$")]
 
 
 class Model(BaseModel):
@@ -20,6 +21,10 @@ def _increasing(edges: tuple[float, ...] | None) -> tuple[float, ...] | None:
     if edges and any(b <= a for a, b in itertools.pairwise(edges)):
         raise ValueError("bin edges must increase")
     return edges
+
+
+def _one_is_a_list(value: object) -> object:
+    return [value] if isinstance(value, str | int) else value
 
 
 class RegularBins(Model):
@@ -39,6 +44,11 @@ class RegularBins(Model):
     def edges(self) -> tuple[float, ...]:
         step = (self.high - self.low) / self.bins
         return (*(round(self.low + i * step, 10) for i in range(self.bins)), self.high)
+
+
+def dataset_name(entry: str) -> str:
+    """Name of a dataset that is listed by its name or by the path of its file."""
+    return re.sub(r"^.*/|\.ya?ml$", "", entry) if entry.endswith((".yaml", ".yml")) else entry
 
 
 class Variable(Model):
@@ -75,16 +85,29 @@ class Map(Model):
     y: Name = Field(description="Variable on the vertical axis.")
 
 
-class Triggers(Model):
-    """The trigger whose efficiency is measured: each path, and the OR of all."""
+class Probe(Model):
+    """The trigger whose efficiency is measured: each path, and the OR or the AND of all."""
 
-    any_of: tuple[Annotated[str, Field(pattern=r"^HLT_\w+$")], ...] = Field(
-        min_length=1, description="Trigger paths (branch names). Each is measured, and their OR."
+    any_of: tuple[HltPath, ...] = Field(
+        (), description="Trigger paths (branch names). Each is measured, and their OR as `any`."
+    )
+    all_of: tuple[HltPath, ...] = Field(
+        (), description="The same with their AND, as `every`. Give one of any_of and all_of."
     )
     on_missing: Literal["exclude", "error", "false"] = Field(
         "exclude",
         description="A path absent from a file's menu: `exclude` the events from that path's denominator and count "
         "them, stop with an `error`, or take it as not fired (`false`).",
+    )
+    prescales: dict[HltPath, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="Prescale of each path in the collision data, where it is not 1 (simulation has none): the path "
+        "accepts one of so many events, and that is no inefficiency.",
+    )
+    on_prescale: Literal["refuse", "weight"] = Field(
+        "refuse",
+        description="A prescaled path: `refuse` to measure it, or count each of its fired events prescale times "
+        "(`weight`).",
     )
 
     @field_validator("on_missing", mode="before")
@@ -92,12 +115,68 @@ class Triggers(Model):
     def _yaml_false(cls, value: object) -> object:
         return "false" if value is False else value
 
-    @field_validator("any_of")
-    @classmethod
-    def _unique(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
+    @model_validator(mode="after")
+    def _one_list(self) -> "Probe":
+        if bool(self.any_of) == bool(self.all_of):
+            raise ValueError("give either any_of or all_of")
+        if len(set(self.paths)) < len(self.paths):
             raise ValueError("a path is listed twice")
-        return value
+        return self
+
+    @model_validator(mode="after")
+    def _prescaled(self) -> "Probe":
+        for path, prescale in self.prescales.items():
+            if path not in self.paths:
+                raise ValueError(f"prescales: {path} is not among the paths")
+            if prescale > 1 and self.on_prescale == "refuse":
+                raise ValueError(
+                    f"{path} has a prescale of {prescale}, which would be taken for an inefficiency "
+                    "(leave it out, or set on_prescale: weight)"
+                )
+        return self
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self.any_of or self.all_of
+
+    @property
+    def combination(self) -> Literal["any", "every"]:
+        """Name of all paths together."""
+        return "any" if self.any_of else "every"
+
+
+class NoReference(Model):
+    """The ratio in the datasets of the measurement, biased upwards where the probe helped to select their events."""
+
+    analysis: ClassVar[str | None] = None
+    datasets: ClassVar[tuple[str, ...]] = ()
+    simulation: ClassVar[tuple[str, ...]] = ()
+    paths: ClassVar[tuple[str, ...]] = ()
+
+    method: Literal["none"] = Field(description="No condition beside the offline selection; uses `datasets`.")
+
+
+class Orthogonal(Model):
+    """Events of another primary dataset that were selected by paths independent of the probe."""
+
+    analysis: ClassVar[str | None] = None
+    """Module of `skimflow.analyses` that selects the events of a reference, where it is not that of the measurement."""
+
+    method: Literal["orthogonal"] = Field(description="Events that another trigger selected, as of a MET dataset.")
+    datasets: tuple[str, ...] = Field(
+        min_length=1, description="Collision data that the reference paths selected; named as in `datasets`."
+    )
+    paths: tuple[HltPath, ...] = Field(
+        min_length=1, description="Reference paths: the denominator is the offline selection and their OR."
+    )
+    simulation: tuple[str, ...] = Field(
+        (), description="Simulation beside that of `datasets`, all of which is counted with this reference too."
+    )
+
+    _list = field_validator("datasets", "simulation", mode="before")(_one_is_a_list)
+
+
+Reference = Annotated[NoReference | Orthogonal, Field(discriminator="method")]
 
 
 class CertifiedLuminosity(Model):
@@ -172,7 +251,8 @@ class Config(Model):
     title: str = Field(description="Heading of the report and of tables.")
     analysis: Literal["hww_emu"] = Field(description="Module of `skimflow.analyses` that selects the events.")
     datasets: tuple[str, ...] = Field(
-        min_length=1, description="Names in `config/datasets/` (without .yaml), or paths of dataset files."
+        min_length=1,
+        description="Names in `config/datasets/` (without .yaml), or paths of dataset files; references may add some.",
     )
     max_files: int | None = Field(None, ge=1, description="Use at most so many files of each dataset.")
     site: str | None = Field(None, description="Name in `config/sites/` (without .yaml): how files are reached.")
@@ -183,7 +263,13 @@ class Config(Model):
         default_factory=dict, description="First and last run of each era, both inclusive."
     )
     selection: HwwEmu = Field(default_factory=HwwEmu, description="Cuts.")
-    triggers: Triggers = Field(description="What is measured.")
+    probe: Probe = Field(description="The trigger that is measured.")
+    references: dict[Name, Reference] = Field(
+        default_factory=lambda: {"none": NoReference(method="none")},
+        min_length=1,
+        description="Which events it is measured on, by name; each is a measurement of its own beside the others "
+        "(without the key: `none: {method: none}`).",
+    )
     variables: dict[Name, Variable] = Field(min_length=1, description="What it is measured against.")
     maps: tuple[Map, ...] = Field((), description="Two-dimensional maps.")
     stability: Name | None = Field("run", description="Variable of the stability plot.")
@@ -205,10 +291,7 @@ class Config(Model):
                 raise ValueError(f"{era}: last run {last} is before first run {first}")
         return eras
 
-    @field_validator("datasets", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
+    _list = field_validator("datasets", mode="before")(_one_is_a_list)
 
     @model_validator(mode="after")
     def _names(self) -> "Config":
@@ -224,6 +307,35 @@ class Config(Model):
         if self.stability and self.stability not in self.variables:
             raise ValueError(f"stability: {self.stability} is not among the variables")
         return self
+
+    @model_validator(mode="after")
+    def _independent(self) -> "Config":
+        for name, reference in self.references.items():
+            for path in reference.paths:
+                if path in self.probe.paths:
+                    raise ValueError(
+                        f"references: {name}: {path} is what is measured, so it cannot be its reference "
+                        "(name paths that are independent of the probe)"
+                    )
+        return self
+
+    @property
+    def dataset_lists(self) -> dict[tuple[str, ...], tuple[str, ...]]:
+        """Every list of datasets, by the keys that lead to it."""
+        lists: dict[tuple[str, ...], tuple[str, ...]] = {("datasets",): self.datasets}
+        for name, reference in self.references.items():
+            lists["references", name, "datasets"] = reference.datasets
+            lists["references", name, "simulation"] = reference.simulation
+        return lists
+
+    def references_of(self, dataset: str, kind: str) -> dict[str, NoReference | Orthogonal]:
+        """The references that a dataset is counted with: data by those that list it, simulation by all."""
+        found = {}
+        for name, reference in self.references.items():
+            own = self.datasets if reference.method == "none" else reference.datasets
+            if kind == "mc" or dataset in map(dataset_name, own):
+                found[name] = reference
+        return found
 
 
 class Toy(Model):
@@ -280,10 +392,7 @@ class Dataset(Model):
     das: str | None = Field(None, pattern=r"^/[^/]+/[^/]+/[^/]+$", description="DAS dataset or pattern. Needs a lock.")
     toy: Toy | None = Field(None, description="Make the files with the toy generator.")
 
-    @field_validator("files", "lists", "recid", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: object) -> object:
-        return [value] if isinstance(value, str | int) else value
+    _list = field_validator("files", "lists", "recid", mode="before")(_one_is_a_list)
 
     @field_validator("files")
     @classmethod

@@ -1,16 +1,19 @@
 """The counts table: tall, sparse, additive.
 
-A row says, for a `dataset`, what was counted (`kind`, `name`), in which bin (`variable`, `x`, and `y` for maps), and
-how much there was in all (`total`) and passed (`passed`), as number, sum of weights and sum of squared weights.
-`absent_n` counts events for which the question could not be asked: their file has no such trigger path.
+A row says, for a `dataset`, what was counted (`kind`, `name`), under which condition (`reference`), in which bin
+(`variable`, `x`, and `y` and `z` where there are several variables), and how much there was in all (`total`) and passed
+(`passed`), as number, sum of weights and sum of squared weights. `absent_n` counts events for which the question could
+not be asked: their file has no such trigger path.
 
-| kind | name | variable, x, y | total | passed |
-|---|---|---|---|---|
-| file | file id | | entries in the file | entries read |
-| cutflow | cut | x: its place | before the cut | after it |
-| n_minus_one | cut | its variable, bin | passes all other cuts | and this one |
-| trigger | path, or `any` | variable, bin(s); `all` | offline selected | and fired |
-| lumi | `certified` or `rejected` | x: run, y: luminosity section | entries read | |
+| kind | name | reference | variable, x, y | total | passed |
+|---|---|---|---|---|---|
+| file | file id | | | entries in the file | entries read |
+| cutflow | cut | | x: its place | before the cut | after it |
+| n_minus_one | cut | | its variable, bin | passes all other cuts | and this one |
+| trigger | path, `any` or `every` | its name | variable, bin(s); `all` | offline selected, and reference | and fired |
+| lumi | `certified` or `rejected` | | x: run, y: luminosity section | entries read | |
+
+A fired event of a prescaled path may stand for several: it is one in `passed_n`, and counts that often in the sums.
 
 Sums of weights are exact. Floating-point addition depends on the order, so a merge that only added would not be
 associative. Beside each rounded sum stands the remainder that rounding dropped (`…_rest`, usually empty); together
@@ -28,8 +31,8 @@ import pyarrow.parquet as pq
 
 from skimflow.arrow import lists, numbers, texts, values
 
-KEYS = ("dataset", "kind", "name", "variable", "x", "y")
-_WORDS = KEYS[:4]
+KEYS = ("dataset", "kind", "name", "reference", "variable", "x", "y", "z")
+_WORDS = KEYS[:5]
 _NUMBERS = ("total_n", "passed_n", "absent_n")
 _SUMS = ("total_sumw", "total_sumw2", "passed_sumw", "passed_sumw2")
 _TEXT = pa.string()
@@ -45,10 +48,13 @@ _EXACT = 2.0**53
 _AT_ONCE = 64
 
 
-class Rows(NamedTuple):
-    """Rows that are not yet a table: dataset, kind, name and variable of them all, and their other columns."""
+Keys = tuple[str, str, str, str, str]
 
-    keys: tuple[str, str, str, str]
+
+class Rows(NamedTuple):
+    """Rows that are not yet a table: dataset, kind, name, reference and variable of them all, and the other columns."""
+
+    keys: Keys
     columns: dict[str, np.ndarray]
 
 
@@ -60,7 +66,9 @@ def tally(
     x: np.ndarray,
     passed: np.ndarray,
     *,
+    reference: str = "",
     y: np.ndarray | None = None,
+    z: np.ndarray | None = None,
     weight: np.ndarray | None = None,
     absent: bool = False,
     always: int | None = None,
@@ -68,42 +76,54 @@ def tally(
     """Count events into rows, one for each bin that occurs.
 
     Args:
-        x, y: bins, shape (n,), integers; y from 0 to 2^32 - 1.
+        x, y, z: bins, shape (n,), integers; y from 0 to 2^32 - 1, or both y and z from 0 to 2^16 - 1.
         passed: who passes, shape (n,), bool.
         weight: shape (n,); 1 by default.
         absent: the question cannot be asked of these events; they are counted as that and nothing else.
         always: a bin that gets its row even when it holds nothing.
     """
-    bins = Bins(x, y, weight, always)
-    return bins.rows((dataset, kind, name, variable), passed, absent)
+    bins = Bins(x, y, z, weight, always)
+    return bins.rows((dataset, kind, name, reference, variable), passed, absent)
 
 
 class Bins:
     """The bins that occur among some events, and what each holds in all; arguments as those of `tally`."""
 
     def __init__(
-        self, x: np.ndarray, y: np.ndarray | None = None, weight: np.ndarray | None = None, always: int | None = None
+        self,
+        x: np.ndarray,
+        y: np.ndarray | None = None,
+        z: np.ndarray | None = None,
+        weight: np.ndarray | None = None,
+        always: int | None = None,
     ):
-        y = None if y is None else np.asarray(y, np.int64)
-        self._cells, self._inverse = _cells(np.asarray(x, np.int64), y, always)
+        self._deep = z is not None
+        self._cells, self._inverse = _cells(np.asarray(x, np.int64), _below(y, z), always)
         # Sums of ones are numbers, which are counted faster.
         self._weight = None if weight is None or np.all(weight == 1) else np.asarray(weight, float)
         self._total = self._sums("total", slice(None))
 
-    def rows(self, keys: tuple[str, str, str, str], passed: np.ndarray, absent: bool = False) -> Rows:
-        """The bins, and how much in each `passed`, shape (n,), bool; or all of it counted as `absent`."""
+    def rows(self, keys: Keys, passed: np.ndarray, absent: bool = False, factor: np.ndarray | None = None) -> Rows:
+        """The bins, and how much in each `passed`, shape (n,), bool; or all of it counted as `absent`.
+
+        `factor`, shape (n,), multiplies the weights of those that passed.
+        """
         zeros = np.zeros(len(self._cells), np.int64)
         counted = {"absent_n": self._total["total_n"]}
-        sums = counted if absent else self._total | self._sums("passed", passed)
-        place = {"x": self._cells >> 32, "y": self._cells & 0xFFFFFFFF}
+        sums = counted if absent else self._total | self._sums("passed", passed, factor)
+        low = self._cells & 0xFFFFFFFF
+        place = {"x": self._cells >> 32, "y": low, "z": zeros}
+        if self._deep:
+            place |= {"y": low >> 16, "z": low & 0xFFFF}
         return Rows(keys, {**place, **{name: sums.get(name, zeros) for name in (*_NUMBERS, *_SUMS)}})
 
-    def _sums(self, name: str, chosen: np.ndarray | slice) -> dict[str, np.ndarray]:
+    def _sums(self, name: str, chosen: np.ndarray | slice, factor: np.ndarray | None = None) -> dict[str, np.ndarray]:
         inverse, size = self._inverse[chosen], len(self._cells)
         number = np.bincount(inverse, minlength=size)
         sumw = sumw2 = number.astype(float)
-        if self._weight is not None:
-            weight = self._weight[chosen]
+        weights = [values[chosen] for values in (self._weight, factor) if values is not None]
+        if weights:
+            weight = np.prod(weights, axis=0)
             sumw, sumw2 = np.bincount(inverse, weight, size), np.bincount(inverse, weight**2, size)
         return {f"{name}_n": number, f"{name}_sumw": sumw, f"{name}_sumw2": sumw2}
 
@@ -121,7 +141,7 @@ def counted(
     passed = np.zeros_like(total) if passed is None else passed
     sums = {"total_sumw": total, "total_sumw2": total, "passed_sumw": passed, "passed_sumw2": passed}
     counts = {"total_n": total, "passed_n": passed, "absent_n": np.zeros_like(total)}
-    return Rows((dataset, kind, name, ""), {"x": x, "y": y, **counts, **sums})
+    return Rows((dataset, kind, name, "", ""), {"x": x, "y": y, "z": np.zeros_like(x), **counts, **sums})
 
 
 def assemble(rows: Sequence[Rows]) -> pa.Table:
@@ -136,6 +156,14 @@ def assemble(rows: Sequence[Rows]) -> pa.Table:
         columns[name] = numbers(together, SCHEMA.field(name).type)
     nothing = lists(np.empty(0), np.zeros(len(index), np.int64))
     return pa.table(columns | {f"{name}_rest": nothing for name in _SUMS})
+
+
+def _below(y: np.ndarray | None, z: np.ndarray | None) -> np.ndarray | None:
+    """What stands below x in a cell: y, or y and z with half the room for each."""
+    if z is None:
+        return None if y is None else np.asarray(y, np.int64)
+    above = np.zeros(len(z), np.int64) if y is None else np.asarray(y, np.int64)
+    return above << 16 | np.asarray(z, np.int64)
 
 
 def _cells(x: np.ndarray, y: np.ndarray | None, always: int | None) -> tuple[np.ndarray, np.ndarray]:

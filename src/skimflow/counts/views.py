@@ -22,7 +22,7 @@ class Binned(NamedTuple):
 
 
 def select(counts: pa.Table, kind: str, datasets: Collection[str] | None = None, **keys: str) -> pa.Table:
-    """The rows of a kind, and of given `name`, `variable`."""
+    """The rows of a kind, and of given `name`, `reference`, `variable`."""
     import pyarrow.compute as pc  # a skim imports this module and never selects; compute takes as long as the rest
 
     keep = pc.equal(counts["kind"], kind)

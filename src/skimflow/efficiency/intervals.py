@@ -77,6 +77,30 @@ def weighted_interval(
     return Estimate(np.where(usable, value, np.nan), estimate.low, estimate.high)
 
 
+def prescaled_interval(
+    passed_sumw: Array, passed_sumw2: Array, total: Array, prescale: float, method: str, level: float
+) -> Estimate:
+    """Interval for unweighted events of which those that passed count several times each, as a prescale asks for.
+
+    With k events of prescale P among n, ε = Pk/n has the variance ε(P - ε)/n, which is that of P times a binomial of n
+    events. Where prescales are mixed, the sums S1 and S2 of counts and squared counts give k = S1²/S2 and P = S2/S1,
+    which have the right mean and variance, Σ(count - ε)²/n². The interval is cut to [0, 1], which loses no possible
+    truth; the efficiency is given as it is.
+
+    Args:
+        passed_sumw, passed_sumw2: sums over passing events, of one shape.
+        total: number of all events.
+        prescale: P where nothing passed.
+    """
+    s1, s2, n = (np.asarray(v, float) for v in (passed_sumw, passed_sumw2, total))
+    some = s1 > 0
+    scale = np.divide(s2, s1, out=np.full(s1.shape, float(prescale)), where=some)
+    passed = np.minimum(np.divide(s1, scale, out=np.zeros(s1.shape), where=some), n)
+    estimate = interval(passed, n, method, level)
+    value = np.divide(s1, n, out=np.full(s1.shape, np.nan), where=n > 0)
+    return Estimate(value, np.clip(scale * estimate.low, 0, 1), np.clip(scale * estimate.high, 0, 1))
+
+
 def _wilson(k: Array, n: Array, tail: float) -> tuple[Array, Array]:
     z2, safe = ndtri(tail) ** 2, np.where(n > 0, n, 1.0)
     p = k / safe

@@ -21,6 +21,7 @@ from skimflow.files import whole
 _CANVASES = {"png": FigureCanvasAgg, "pdf": FigureCanvasPdf}
 _MARKERS = "osD^v<>"
 _SHORT = 46
+COMBINED = {"any": "OR of all paths", "every": "AND of all paths"}
 _DPI = 100
 
 
@@ -70,12 +71,13 @@ def axis_title(settings: Mapping[str, Any], variable: str) -> str:
 
 def short(trigger: str) -> str:
     """A trigger path as legends show it: without the prefix, cut in the middle when long."""
-    name = "OR of all paths" if trigger == "any" else trigger.removeprefix("HLT_")
+    name = COMBINED.get(trigger, trigger.removeprefix("HLT_"))
     return name if len(name) <= _SHORT else f"{name[: _SHORT - 12]}…{name[-11:]}"
 
 
-def sample_title(sample: str, kind: str) -> str:
-    return f"{sample} data" if kind == "data" else f"{sample} simulation"
+def sample_title(sample: str, kind: str, reference: str = "") -> str:
+    title = f"{sample} data" if kind == "data" else f"{sample} simulation"
+    return f"{title}, reference {reference}" if reference else title
 
 
 def no_data(axes: Axes) -> None:

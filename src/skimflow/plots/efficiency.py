@@ -8,14 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skimflow.plots.canvas import axis_title, colour, marker, no_data, sample_title, short
+from skimflow.plots.canvas import COMBINED, axis_title, colour, marker, no_data, sample_title, short
 
 _ALL = "all"
-_ANY = "any"
 
 
 def turn_on(figure: Figure, table: pd.DataFrame, variable: str, settings: Mapping[str, Any]) -> None:
-    """Efficiency of each path against a variable, one panel a sample, over the shape of the denominator.
+    """Efficiency of each path against a variable, over the shape of the denominator: a panel for each sample, side by
+    side for the references.
 
     Args:
         table: of `efficiency.efficiencies`. Under- and overflow are in the table and not in the figure.
@@ -26,44 +26,72 @@ def turn_on(figure: Figure, table: pd.DataFrame, variable: str, settings: Mappin
 
 
 def stability(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
-    """Efficiency of the OR for each value of an integer variable (run), with the overall value; data only."""
+    """Efficiency of all paths together for each value of an integer variable (run), with that of all; data only."""
     variable = settings["stability"]
-    rows = table[(table["variable"] == variable) & (table["trigger"] == _ANY) & (table["dataset"] == _ALL)]
+    together = table[table["trigger"].isin(COMBINED) & (table["dataset"] == _ALL)]
+    rows = together[together["variable"] == variable]
     rows = rows[rows["kind"] == "data"] if (rows["kind"] == "data").any() else rows
-    totals = table[(table["variable"] == _ALL) & (table["trigger"] == _ANY) & (table["dataset"] == _ALL)]
-    means = dict(zip(totals["sample"], totals["efficiency"], strict=True))
+    means = together[together["variable"] == _ALL].set_index(["reference", "sample"])["efficiency"]
     _panels(figure, rows, lambda axes, mine: _by_run(axes, mine, means, settings), axis_title(settings, variable))
 
 
 def efficiency_map(figure: Figure, table: pd.DataFrame, x: str, y: str, settings: Mapping[str, Any]) -> None:
-    """Efficiency of the OR in two variables, with value and half-width of the interval in each cell."""
-    rows = table[(table["variable"] == f"{x}:{y}") & (table["trigger"] == _ANY) & (table["dataset"] == _ALL)]
+    """Efficiency of all paths together in two variables, with value and half-width of the interval in each cell."""
+    rows = table[(table["variable"] == f"{x}:{y}") & table["trigger"].isin(COMBINED) & (table["dataset"] == _ALL)]
     rows = rows[np.isfinite(rows[["x_low", "x_high", "y_low", "y_high"]]).all(axis=1)]
-    samples = list(rows.groupby("sample", sort=False))
-    panels = figure.subplots(1, max(len(samples), 1), squeeze=False)[0]
+    panels = _grid(figure, rows, by_column=False)
     mesh = None
-    for axes, (sample, mine) in zip(panels, samples, strict=False):
+    for axes, mine in panels:
         mesh = _cells(axes, mine)
         axes.set_xlabel(axis_title(settings, x))
-        axes.set_title(sample_title(str(sample), mine["kind"].iloc[0]), fontsize="small", pad=34)
-    panels[0].set_ylabel(axis_title(settings, y))
+        axes.set_ylabel(axis_title(settings, y))
+        axes.set_title(_title(rows, mine), fontsize="small", pad=34)
     if mesh is not None:
-        figure.colorbar(mesh, ax=list(panels), label="efficiency of the OR", pad=0.01)
+        figure.colorbar(mesh, ax=[axes for axes, _ in panels], label="efficiency of all paths together", pad=0.01)
 
 
 def _panels(figure: Figure, rows: pd.DataFrame, paint: Any, title: str) -> None:
-    samples = list(rows.groupby("sample", sort=False))
-    panels = figure.subplots(max(len(samples), 1), 1, squeeze=False, sharex=rows["kind"].nunique() > 1)[:, 0]
-    if not samples:
-        no_data(panels[0])
-    for axes, (sample, mine) in zip(panels, samples, strict=False):
+    panels = _grid(figure, rows)
+    for axes, mine in panels:
         paint(axes, mine)
         axes.set_ylabel("efficiency")
-        axes.text(0.02, 0.06, sample_title(str(sample), mine["kind"].iloc[0]), transform=axes.transAxes)
-    panels[-1].set_xlabel(title)
-    handles, labels = panels[0].get_legend_handles_labels()
-    if handles:
+        axes.text(0.02, 0.06, _title(rows, mine), transform=axes.transAxes)
+    bottom = {axes.get_subplotspec().colspan.start: axes for axes, _ in panels}
+    for axes in bottom.values():
+        axes.set_xlabel(title)
+    if panels:
+        handles, labels = panels[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", fontsize="small", ncols=1)
+
+
+def _grid(figure: Figure, rows: pd.DataFrame, by_column: bool = True) -> list[tuple[Axes, pd.DataFrame]]:
+    """A panel with its rows for each reference and sample; a column or a row of panels for each reference."""
+    references = [
+        [mine for _, mine in one.groupby("sample", sort=False)] for _, one in rows.groupby("reference", sort=False)
+    ]
+    shape = (max(map(len, references), default=1), max(len(references), 1))
+    width, height = figure.get_size_inches()
+    if by_column:
+        figure.set_size_inches(shape[1] * width, height)
+        shared = rows["kind"].nunique() > 1
+        panels = figure.subplots(*shape, squeeze=False, sharex=shared).T
+    else:
+        figure.set_size_inches(width, shape[1] * height)
+        panels = figure.subplots(*shape[::-1], squeeze=False)
+    if not references:
+        no_data(panels[0, 0])
+    found = []
+    for line, mine in zip(panels, references, strict=False):
+        found += zip(line, mine, strict=False)
+        for spare in line[len(mine) :]:
+            spare.set_axis_off()
+    return found
+
+
+def _title(rows: pd.DataFrame, mine: pd.DataFrame) -> str:
+    """What a panel shows; the reference is said where there are several."""
+    first = mine.iloc[0]
+    return sample_title(first["sample"], first["kind"], first["reference"] if rows["reference"].nunique() > 1 else "")
 
 
 def _curves(axes: Axes, rows: pd.DataFrame, settings: Mapping[str, Any]) -> None:
@@ -91,13 +119,22 @@ def _denominator(axes: Axes, rows: pd.DataFrame) -> None:
         axes.stairs(shape, edges, fill=True, color="0.88", zorder=0, label="denominator (shape)")
 
 
-def _by_run(axes: Axes, rows: pd.DataFrame, means: Mapping[str, float], settings: Mapping[str, Any]) -> None:
+def _by_run(axes: Axes, rows: pd.DataFrame, means: pd.Series, settings: Mapping[str, Any]) -> None:
     value = rows["efficiency"].to_numpy()
     errors = np.abs(np.stack([value - rows["low"], rows["high"] - value]))
     place = np.arange(len(rows))
-    axes.axhline(means[rows["sample"].iloc[0]], color="0.5", lw=1.2, ls="--", label="all runs")
+    first = rows.iloc[0]
+    axes.axhline(means[first["reference"], first["sample"]], color="0.5", lw=1.2, ls="--", label="all runs")
     axes.errorbar(
-        place, value, errors, color=colour(settings, 0), marker="o", ms=6, lw=1.5, ls="none", label=short(_ANY)
+        place,
+        value,
+        errors,
+        color=colour(settings, 0),
+        marker="o",
+        ms=6,
+        lw=1.5,
+        ls="none",
+        label=short(first["trigger"]),
     )
     step = max(1, -(-len(rows) // 25))
     axes.set_xticks(place[::step], [f"{run:.0f}" for run in rows["x_low"]][::step], rotation=60, ha="right")

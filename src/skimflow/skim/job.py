@@ -5,6 +5,7 @@ and events appear with their accounting (contracts 2 to 4 of the design).
 """
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from skimflow import analyses
-from skimflow.analyses.base import Columns, Cut, Selection
+from skimflow.analyses.base import Columns, Cut
 from skimflow.arrow import numbers
 from skimflow.counts.table import merge
 from skimflow.errors import InputError
 from skimflow.files import whole
 from skimflow.io.nanoaod import NanoAOD
 from skimflow.io.outputs import EventWriter, write_table
-from skimflow.physics.triggers import ANY, Decision, decisions
+from skimflow.physics.triggers import ANY, EVERY, Decision, accepted, decisions, prescale_factors
 from skimflow.skim.sections import Sections
 from skimflow.skim.tallies import Tallies
 
@@ -64,12 +65,13 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
     if certified is None and settings["kind"] == "data":
         raise InputError("no_certified", f"{task.location}: collision data, but no certified luminosity is given")
     sections = Sections(certified, settings["run_window"], settings["certified_sha256"])
-    wanted = _branches(settings, settings["triggers"]["any_of"])
+    paths = _paths(settings)
+    wanted = _branches(settings, paths)
     with NanoAOD(task.location, task.timeout, wanted, task.threads) as file, whole(events) as partial:
         _as_locked(task, file)
         facts = {"file": task.file, "lfn": task.lfn, "status": "ok", "uuid": file.uuid, "entries": file.entries}
         stamp = {**task.stamp, "inputs": [facts]}
-        menu = [path for path in settings["triggers"]["any_of"] if path in file.branches]
+        menu = [path for path in paths if path in file.branches]
         selecting = _Selecting(task, menu, sections, tallies)
         with contextlib.closing(EventWriter(partial, stamp)) as writer:
             for table in selecting.tables(file.chunks(_branches(settings, menu))):
@@ -106,16 +108,17 @@ def _as_locked(task: Task, file: NanoAOD) -> None:
 
 
 class _Candidates(NamedTuple):
-    """Candidates of a selection: identity and trigger bits, quantities, cuts, weights."""
+    """Candidates of a selection: identity and trigger bits, quantities, cuts, decisions of their own, weights."""
 
     columns: Columns
     quantities: Columns
     cuts: list[Cut]
+    decisions: Columns
     weight: np.ndarray
 
 
 class _Chosen(NamedTuple):
-    """Selected events."""
+    """Selected candidates; `fired` holds the probes, and the paths of references."""
 
     columns: Columns
     quantities: Columns
@@ -153,21 +156,28 @@ class _Selecting:
         steps = [("certified", good), *selection.steps]
         self._tallies.cutflow(steps, weight)
         self._steps, self.read = len(steps), self.read + len(weight)
-        candidate = np.flatnonzero(np.logical_and.reduce([mask for _, mask in steps]))
-        kept = {name: columns[name][candidate] for name in (*_EVENT_ID, *self._menu)}
-        selection = _only(selection, good)
-        return _Candidates(kept, {**selection.columns, "run": kept["run"]}, selection.cuts, weight[candidate])
+        selection = selection.at(good[selection.events])
+        kept = {name: columns[name][selection.events] for name in (*_EVENT_ID, *self._menu)}
+        quantities = {**selection.columns, "run": kept["run"]}
+        return _Candidates(kept, quantities, selection.cuts, dict(selection.decisions), weight[selection.events])
 
     def _chosen(self, found: _Candidates) -> _Chosen:
         """Count candidates cut by cut, and those that pass everything but the trigger by trigger path."""
         self._tallies.cutflow([(cut.name, cut.passed) for cut in found.cuts], found.weight, first=self._steps)
         self._tallies.n_minus_one(found.cuts, found.quantities, found.weight)
         passed = np.logical_and.reduce([cut.passed for cut in found.cuts])
-        kept, quantities = ({name: v[passed] for name, v in part.items()} for part in (found.columns, found.quantities))
-        triggers = self._task.settings["triggers"]
-        fired = decisions(kept, triggers["any_of"], self._menu, triggers["on_missing"])
-        self._tallies.triggers(fired, quantities, found.weight[passed])
-        return _Chosen(kept, quantities, fired, found.weight[passed])
+        kept, quantities, own = (
+            {name: v[passed] for name, v in part.items()} for part in (found.columns, found.quantities, found.decisions)
+        )
+        weight, references = found.weight[passed], self._task.settings["references"]
+        probe = self._task.settings["probe"]
+        fired = own or decisions(kept, probe["paths"], self._menu, probe["on_missing"], probe["combination"])
+        factors = prescale_factors(fired, probe["prescales"])
+        for name, paths in references.items():
+            accepts = accepted(kept, paths, self._menu) if paths else np.ones(len(weight), bool)
+            self._tallies.triggers(name, fired, factors, quantities, weight, accepts)
+        bits = {path: kept[path].astype(bool) if path in self._menu else None for path in _paths(self._task.settings)}
+        return _Chosen(kept, quantities, bits | fired, weight)
 
 
 def _joined(parts: Sequence[_Candidates]) -> _Candidates:
@@ -181,12 +191,18 @@ def _joined(parts: Sequence[_Candidates]) -> _Candidates:
     cuts = [cut._replace(passed=join(lambda part, i=i: part.cuts[i].passed)) for i, cut in enumerate(first.cuts)]
     columns = {name: join(lambda part, name=name: part.columns[name]) for name in first.columns}
     quantities = {name: join(lambda part, name=name: part.quantities[name]) for name in first.quantities}
-    return _Candidates(columns, quantities, cuts, join(lambda part: part.weight))
+    own = {name: join(lambda part, name=name: part.decisions[name]) for name in first.decisions}
+    return _Candidates(columns, quantities, cuts, own, join(lambda part: part.weight))
+
+
+def _paths(settings: Mapping[str, Any]) -> list[str]:
+    """The trigger paths of the probe and of the references."""
+    return list(dict.fromkeys(itertools.chain(settings["probe"]["paths"], *settings["references"].values())))
 
 
 def _branches(settings: Mapping[str, Any], menu: list[str]) -> list[str]:
-    triggers = settings["triggers"]
-    paths = triggers["any_of"] if triggers["on_missing"] == "error" else menu
+    probe = settings["probe"]
+    paths = [*menu, *(probe["paths"] if probe["on_missing"] == "error" else [])]
     weight = ["genWeight"] if settings["kind"] == "mc" else []
     wanted = analyses.get(settings["analysis"]).branches(settings["selection"])
     return list(dict.fromkeys([*_EVENT_ID, *wanted, *paths, *weight]))
@@ -202,13 +218,6 @@ def _weight(columns: Columns, task: Task) -> np.ndarray:
     return weight
 
 
-def _only(selection: Selection, good: np.ndarray) -> Selection:
-    """The selection with its candidates limited to certified events."""
-    keep = good[np.logical_and.reduce([mask for _, mask in selection.steps])]
-    columns = {name: values[keep] for name, values in selection.columns.items()}
-    return Selection(selection.steps, columns, [Cut(c.name, c.variable, c.passed[keep]) for c in selection.cuts])
-
-
 def _event_table(chosen: _Chosen) -> pa.Table:
     """Flat columns: event identity, quantities, weight, trigger bits (null where the path is not in the menu)."""
     size = len(chosen.weight)
@@ -218,7 +227,7 @@ def _event_table(chosen: _Chosen) -> pa.Table:
             table[name] = numbers(values, pa.int32() if values.dtype.kind in "iu" else pa.float32())
     table["weight"] = numbers(chosen.weight, pa.float64())
     for path, decision in chosen.fired.items():
-        name = path if path != ANY else "HLT_any"
+        name = f"HLT_{path}" if path in (ANY, EVERY) else path
         table[name] = pa.nulls(size, pa.bool_()) if decision is None else numbers(decision)
     return pa.table(table)
 

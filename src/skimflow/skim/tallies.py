@@ -53,17 +53,34 @@ class Tallies:
                 x = self._axes[cut.variable].index(quantities[cut.variable][others])
                 self._add("n_minus_one", cut.name, cut.variable, x, cut.passed[others], weight[others])
 
-    def triggers(self, fired: Mapping[str, Decision], quantities: Mapping[str, Array], weight: Array) -> None:
-        """For each path, how many selected events fired it, in bins of each variable, each map, and in all."""
-        index = {name: axis.index(quantities[name]) for name, axis in self._axes.items()}
-        bins = {ALL: Bins(np.zeros(len(weight), np.int64), None, weight, always=0)}
-        bins |= {name: Bins(x, None, weight) for name, x in index.items()}
-        bins |= {f"{one}:{other}": Bins(index[one], index[other], weight) for one, other in self._maps}
+    def triggers(
+        self,
+        reference: str,
+        fired: Mapping[str, Decision],
+        factors: Mapping[str, Array],
+        quantities: Mapping[str, Array],
+        weight: Array,
+        accepts: Decision,
+    ) -> None:
+        """For each path, how many selected events fired it, in bins of each variable, each map, and in all.
+
+        Args:
+            reference: its name.
+            fired, factors: of `physics.triggers`.
+            accepts: which events the reference keeps; they are counted as absent where it is unknown.
+        """
+        keep = slice(None) if accepts is None or accepts.all() else accepts
+        weight = weight[keep]
+        index = {name: axis.index(quantities[name][keep]) for name, axis in self._axes.items()}
+        bins = {ALL: Bins(np.zeros(len(weight), np.int64), weight=weight, always=0)}
+        bins |= {name: Bins(x, weight=weight) for name, x in index.items()}
+        bins |= {f"{one}:{other}": Bins(index[one], index[other], weight=weight) for one, other in self._maps}
         for path, decision in fired.items():
-            passed = np.zeros(len(weight), bool) if decision is None else decision
+            absent = decision is None or accepts is None
+            passed = np.zeros(len(weight), bool) if absent else decision[keep]
+            factor = factors[path][keep] if path in factors else None
             for variable, content in bins.items():
-                keys = (self._dataset, "trigger", path, variable)
-                self._keep(content.rows(keys, passed, absent=decision is None))
+                self._keep(content.rows((self._dataset, "trigger", path, reference, variable), passed, absent, factor))
 
     def sections(self, name: str, run: Array, section: Array, entries: Array) -> None:
         """Entries read of each luminosity section; `name` is `certified` or `rejected`."""

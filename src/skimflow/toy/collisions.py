@@ -75,7 +75,8 @@ def collisions(sample: Sample) -> Iterator[Columns]:
         columns = _identity(sample, block) | _physics(mixture, rng)
         if sample.identified < 1:
             columns |= _unidentified(columns, 1 - sample.identified, rng.spawn(1)[0])
-        columns |= trigger.decide(columns, draws := trigger.draw(columns, rng))
+        draws = trigger.draw(columns, rng)
+        columns |= trigger.decide(columns, draws, prescaled=sample.process is None)
         columns |= _trigger_objects(columns, draws, rng)
         if sample.process is None:
             columns = {name: values for name, values in columns.items() if name not in _SIMULATION_ONLY}

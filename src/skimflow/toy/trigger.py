@@ -33,11 +33,13 @@ class Leg(NamedTuple):
 
 
 class Path(NamedTuple):
-    """A trigger path: its legs, or a threshold on missing momentum."""
+    """A trigger path: its legs, or a threshold on missing momentum, which may leave out the muons."""
 
     legs: tuple[str, ...]
     dz: bool = False
     prescale: int = 1
+    met: float = 0.0
+    muons: bool = True
 
 
 LEGS = {
@@ -55,7 +57,7 @@ LEGS = {
     "Mu50": Leg("Muon", 50.5, 1.5, 0.94, 0.012, 0.97, 1024),
 }
 DZ_EFFICIENCY = 0.96
-MET_THRESHOLD, MET_WIDTH, MET_PLATEAU = 120.0, 20.0, 0.98
+MET_WIDTH, MET_PLATEAU = 20.0, 0.98
 
 MU12_ELE23 = "HLT_Mu12_TrkIsoVVL_Ele23_CaloIdL_TrackIdL_IsoVL_DZ"
 MU23_ELE12 = "HLT_Mu23_TrkIsoVVL_Ele12_CaloIdL_TrackIdL_IsoVL_DZ"
@@ -72,14 +74,16 @@ PATHS = {
     "HLT_Mu50": Path(("Mu50",)),
     "HLT_TkMu50": Path(("Mu50",)),
     "HLT_Ele27_WPTight_Gsf": Path(("Ele27",)),
-    "HLT_PFMET120_PFMHT120_IDTight": Path(()),
+    "HLT_PFMET120_PFMHT120_IDTight": Path((), met=120),
+    "HLT_PFMETNoMu120_PFMHTNoMu120_IDTight": Path((), met=120, muons=False),
+    "HLT_MET200": Path((), met=200, muons=False),
 }
 PRIMARY_DATASETS = {
     "MuonEG": [path for path in PATHS if "Ele" in path and "Mu" in path],
     "DoubleMuon": [path for path in PATHS if "_Mu8" in path and "Ele" not in path],
     "SingleMuon": ["HLT_IsoMu24", "HLT_Mu50", "HLT_TkMu50"],
     "SingleElectron": ["HLT_Ele27_WPTight_Gsf"],
-    "MET": ["HLT_PFMET120_PFMHT120_IDTight"],
+    "MET": [path for path in PATHS if PATHS[path].met],
 }
 ISOLATED = 0.25
 
@@ -103,19 +107,20 @@ def draw(columns: Columns, rng: np.random.Generator) -> Draws:
     return Draws(electron, muon, rng.random(events), rng.random(events), counters)
 
 
-def decide(columns: Columns, draws: Draws) -> Columns:
+def decide(columns: Columns, draws: Draws, prescaled: bool = True) -> Columns:
     """Decision of each path, shape (events,), bool.
 
     Args:
-        columns: flat NanoAOD columns; reads lepton pT, η and isolation, and the missing momentum.
+        columns: flat NanoAOD columns; reads lepton pT, η, φ and isolation, and the missing momentum.
+        prescaled: as in collision data; without, as in simulation.
     """
     passed = leg_decisions(columns, draws)
     dz = draws.dz < DZ_EFFICIENCY
     result = {}
     for name, path in PATHS.items():
-        fired = _legs_fire(columns, path, passed) if path.legs else _met_fires(columns, draws)
+        fired = _legs_fire(columns, path, passed) if path.legs else _met_fires(columns, path, draws)
         fired = fired & dz if path.dz else fired
-        result[name] = fired & draws.prescale[name] if path.prescale > 1 else fired
+        result[name] = fired & draws.prescale[name] if prescaled and path.prescale > 1 else fired
     return result
 
 
@@ -148,8 +153,22 @@ def _legs_fire(columns: Columns, path: Path, passed: Columns) -> np.ndarray:
     return np.logical_and.reduce([n >= k for n, k in zip(numbers, needed, strict=True)])
 
 
-def _met_fires(columns: Columns, draws: Draws) -> np.ndarray:
-    return draws.met < MET_PLATEAU * ndtr((columns["MET_pt"] - MET_THRESHOLD) / MET_WIDTH)
+def _met_fires(columns: Columns, path: Path, draws: Draws) -> np.ndarray:
+    """One number for all paths: an event that fires one fires those of lower thresholds too."""
+    met = columns["MET_pt"] if path.muons else _without_muons(columns)
+    return draws.met < MET_PLATEAU * ndtr((met - path.met) / MET_WIDTH)
+
+
+def _without_muons(columns: Columns) -> np.ndarray:
+    """Missing momentum as if muons were not seen, GeV."""
+    events = len(columns["nMuon"])
+    event = np.repeat(np.arange(events), columns["nMuon"])
+    x, y = (
+        columns["MET_pt"] * along(columns["MET_phi"])
+        + np.bincount(event, columns["Muon_pt"] * along(columns["Muon_phi"]), events)
+        for along in (np.cos, np.sin)
+    )
+    return np.hypot(x, y)
 
 
 def parameters() -> dict:
@@ -159,5 +178,5 @@ def parameters() -> dict:
         "paths": {name: path._asdict() for name, path in PATHS.items()},
         "primary_datasets": PRIMARY_DATASETS,
         "dz_efficiency": DZ_EFFICIENCY,
-        "met": {"threshold": MET_THRESHOLD, "width": MET_WIDTH, "plateau": MET_PLATEAU},
+        "met": {"width": MET_WIDTH, "plateau": MET_PLATEAU},
     }
