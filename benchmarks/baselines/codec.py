@@ -21,7 +21,7 @@ from skimflow.io.baskets import lzma
 def main(path: str) -> dict[str, float]:
     config = load(read_yaml("config/hww_emu.yaml"), ["config/hww_emu.yaml"]).config
     settings = config.model_dump(mode="json")
-    wanted = [*hww_emu.branches(settings["selection"]), *settings["probe"]["paths"]]
+    wanted = [*hww_emu.branches(settings["selection"]), *config.probe.paths]
     wanted += ["run", "luminosityBlock", "event"]
     blocks = []
     with uproot.open(path) as file:
