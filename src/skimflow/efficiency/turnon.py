@@ -113,7 +113,7 @@ def band(turn_on: TurnOn, x: Array, level: float) -> Estimate:
     derivatives = [ndtr(z), -slope / scale, -slope * z / width, 1 - ndtr(z)][: len(turn_on.value)]
     variance = np.einsum("i...,ij,j...->...", derivatives, turn_on.covariance, derivatives)
     value = curve(turn_on.model, turn_on.value, x)
-    inside = np.clip(value, 1e-9, 1 - 1e-9)
+    inside = np.clip(value, 1e-100, 1 - 1e-15)
     half = ndtri((1 + level) / 2) * np.sqrt(np.maximum(variance, 0)) / (inside * (1 - inside))
     return Estimate(value, expit(logit(inside) - half), expit(logit(inside) + half))
 

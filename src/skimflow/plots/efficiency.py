@@ -28,7 +28,7 @@ def turn_on(
     Args:
         table: of `efficiency.efficiencies`. Under- and overflow are in the table and not in the figure.
         fits: of `efficiency.turnon.turn_ons`, drawn with their bands: the first model of each path. A fit that is not
-            valid is drawn without, dashed, and its reason is told.
+            valid is drawn without, dashed, or not at all, and its reason is told.
     """
     rows = table[(table["variable"] == variable) & (table["dataset"] == _ALL)]
     rows = rows[np.isfinite(rows["x_low"]) & np.isfinite(rows["x_high"])]
@@ -119,16 +119,22 @@ def _denominator(axes: Axes, rows: pd.DataFrame) -> None:
 def _fits(axes: Axes, fits: pd.DataFrame, triggers: list[str], unit: str, settings: Mapping[str, Any]) -> None:
     for place, trigger in enumerate(triggers):
         for row in fits[fits["trigger"] == trigger].to_dict("records"):
-            found, shade = from_row(row), colour(settings, place)
-            x = np.linspace(row["x_low"], row["x_high"], 400)
-            if row["valid"]:
-                drawn = band(found, x, settings["level"])
-                axes.fill_between(x, drawn.low, drawn.high, color=shade, alpha=0.25, lw=0)
-            style = {"ls": "-" if row["valid"] else "--", "lw": 1.5 if row["valid"] else 0.8}
-            axes.plot(x, curve(found.model, found.value, x), color=shade, **style)
+            shade = colour(settings, place)
+            _fit(axes, row, shade, settings["level"])
             height = 0.15 + 0.075 * (len(triggers) - 1 - place)
-            words = _parameters(row, unit) if row["valid"] else f"not a turn-on fit to use: {row['reason']}"
-            axes.text(0.98, height, words, transform=axes.transAxes, ha="right", fontsize="xx-small", color=shade)
+            words = _parameters(row, unit) if row["valid"] else row["reason"]
+            axes.text(0.965, height, words, transform=axes.transAxes, ha="right", va="center", fontsize="xx-small")
+            axes.plot(0.98, height, color=shade, marker=marker(place), ms=5, transform=axes.transAxes)
+
+
+def _fit(axes: Axes, row: Mapping[str, Any], shade: str, level: float) -> None:
+    found, x = from_row(row), np.linspace(row["x_low"], row["x_high"], 400)
+    if row["valid"]:
+        drawn = band(found, x, level)
+        axes.fill_between(x, drawn.low, drawn.high, color=shade, alpha=0.25, lw=0)
+        axes.plot(x, drawn.value, color=shade, lw=1.5)
+    elif np.isfinite(found.low).all():
+        axes.plot(x, curve(found.model, found.value, x), color=shade, lw=0.8, ls="--")
 
 
 def _parameters(row: Mapping[str, Any], unit: str) -> str:
@@ -175,12 +181,13 @@ def _bars(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _eras(axes: Axes, runs: np.ndarray, eras: Mapping[str, Any]) -> None:
-    """A line before the first run of each era that has runs, and its name."""
+    """Names of the eras that have runs, and lines between them."""
     for name, (first, last) in eras.items():
         inside = np.flatnonzero((runs >= first) & (runs <= last))
         if len(inside):
             begin = inside[0] - 0.5
-            axes.axvline(begin, color="0.6", lw=0.8, ls=":")
+            if inside[0]:
+                axes.axvline(begin, color="0.6", lw=0.8, ls=":")
             axes.text(
                 begin + 0.1, 0.95, name, transform=axes.get_xaxis_transform(), va="top", color="0.4", fontsize="x-small"
             )
