@@ -12,6 +12,8 @@ from skimflow.plots.efficiency import turn_on
 with reporting(snakemake.log[0]):
     source, settings = snakemake.input.efficiency, snakemake.params.settings
     table = pd.read_parquet(source)
+    fits = pd.read_parquet(snakemake.input.turn_ons[0]) if snakemake.input.turn_ons else None
     stamp, output = read_stamp(source), snakemake.output
     for variable, *files in zip(snakemake.params.variables, output.png, output.pdf, strict=True):
-        draw(partial(turn_on, table=table, variable=variable, settings=settings), files, settings, stamp)
+        paint = partial(turn_on, table=table, variable=variable, settings=settings, fits=fits)
+        draw(paint, files, settings, stamp)

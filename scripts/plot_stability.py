@@ -9,9 +9,9 @@ from skimflow.plots.efficiency import stability
 
 with reporting(snakemake.log[0]):
     source, settings = snakemake.input.efficiency, snakemake.params.settings
-    table = pd.read_parquet(source)
+    efficiencies, tests = pd.read_parquet(source), pd.read_csv(snakemake.input.tests)
     draw(
-        lambda figure: stability(figure, table, settings),
+        lambda figure: stability(figure, efficiencies, tests, settings),
         snakemake.output,
         settings,
         read_stamp(source),

@@ -43,7 +43,7 @@ class Checkout:
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copy(ROOT / part, folder / part)
         base = (ROOT / "config/hww_emu.yaml").read_text(encoding="utf-8")
-        before, after = base.split("variables:\n")[0], base.split("maps:\n")[1]
+        before, after = base.split("variables:\n")[0], base.split("maps:\n")[1].replace(", against: [npv]", "")
         self.write("config/hww_emu.yaml", before + VARIABLES + "maps:\n" + after)
         self.write("config/config.yaml", SMALL.replace("variables: null\n", ""))
         self.write("config/sites/far.yaml", "redirectors: [root://far.example/]\nattempts: 2\nthreads: 2\n")

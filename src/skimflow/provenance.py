@@ -14,7 +14,7 @@ import skimflow
 from skimflow.files import whole
 
 _ROOT = Path(skimflow.__file__).parent
-_PACKAGES = ("awkward", "numpy", "pyarrow", "scipy", "uproot")
+_PACKAGES = ("awkward", "iminuit", "numpy", "pyarrow", "scipy", "uproot")
 _REMEMBERED = Path(".snakemake/skimflow-fingerprints.json")
 
 

@@ -107,6 +107,13 @@ class Targets:
         return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
 
 
+def tables(config: Config) -> list[str]:
+    """Tables that exist only where the configuration asks for them."""
+    results = paths.Results(config.name)
+    wanted = {results.turn_ons_csv: config.turn_ons, results.stability_csv: config.stability}
+    return [table for table, asked in wanted.items() if asked]
+
+
 def reported(config: Config) -> list[str]:
     """Variables that efficiencies are shown against."""
     return [name for name, variable in config.variables.items() if variable.report]
@@ -173,6 +180,31 @@ def efficiency_settings(config: Config, datasets: dict[str, Dataset]) -> dict[st
     }
 
 
+def turn_on_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, Any]:
+    """Everything that turn-ons depend on beside counts and efficiencies."""
+    return {
+        "turn_ons": [wanted.model_dump(mode="json") for wanted in config.turn_ons],
+        "axes": axes(config),
+        "level": config.interval.level,
+        "datasets": {name: {"sample": dataset.sample} for name, dataset in datasets.items()},
+        "prescaled": prescaled(config),
+    }
+
+
+def prescaled(config: Config) -> list[str]:
+    """Paths, and perhaps their combination, that count with a prescale in collision data."""
+    paths_ = list(probe_settings(config, "data")["prescales"])
+    return [*paths_, config.probe.combination] if paths_ else []
+
+
+def stability_settings(config: Config) -> dict[str, Any]:
+    """Everything that tests of stability depend on beside the efficiencies."""
+    stability = config.stability.model_dump(mode="json") if config.stability else {}
+    eras = {name: list(window) for name, window in config.eras.items()}
+    interval = config.interval.model_dump(mode="json")
+    return {**stability, "eras": eras, "interval": interval, "prescaled": prescaled(config)}
+
+
 def windows(config: Config, datasets: dict[str, Dataset]) -> dict[str, list[int] | None]:
     """Run window of each data dataset."""
     return {name: _window(config, dataset) for name, dataset in datasets.items() if dataset.kind == "data"}
@@ -208,7 +240,8 @@ def plot_settings(config: Config) -> dict[str, Any]:
     return {
         "style": config.style.model_dump(mode="json"),
         "labels": {name: [v.label, v.unit] for name, v in config.variables.items()},
-        "stability": config.stability,
+        "stability": config.stability.variable if config.stability else None,
+        "eras": {name: list(window) for name, window in config.eras.items()},
         "level": config.interval.level,
     }
 

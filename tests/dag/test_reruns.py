@@ -13,8 +13,9 @@ from tests.checkout import Checkout
 pytestmark = pytest.mark.xdist_group("dag")
 
 EFFICIENCY_PLOTS = Counter(plot_efficiency=1, plot_map=1, plot_stability=1)
+SHAPES = Counter(turn_ons=1, stability=1)
 PLOTS = EFFICIENCY_PLOTS + Counter(plot_cutflow=1, plot_n_minus_one=1)
-RESULT = Counter(efficiency=1, summary=1, report=1)
+RESULT = Counter(efficiency=1, summary=1, report=1) + SHAPES
 AFTER_SKIM = Counter(aggregate=1, duplicates=1) + RESULT + PLOTS
 CONFIG = Counter(resolved_config=1)
 
@@ -50,6 +51,12 @@ def test_nothing_to_do(finished: Checkout) -> None:
         ("completeness=0.5", AFTER_SKIM - Counter(duplicates=1)),
         ("variables={met: {label: missing}}", PLOTS + Counter(report=1)),
         ("style={colours: ['#ff0000']}", PLOTS + Counter(report=1)),
+        ("turn_ons=[]", Counter(plot_efficiency=1, report=1)),
+        (
+            "turn_ons=[{variable: met, range: [20, 250]}]",
+            Counter(turn_ons=1, plot_efficiency=1, report=1),
+        ),
+        ("stability={block_events: 50}", Counter(stability=1, plot_stability=1, report=1)),
         ("on_unreadable=record", Counter(report=1)),
         ("site=far", Counter(report=1)),
         ("title=Other", Counter(summary=1, report=1)),

@@ -13,9 +13,12 @@ import pytest
 from skimflow.aggregate import Aggregate, Request, aggregate
 from skimflow.catalog.fetch import fetch
 from skimflow.config import Measurement
-from skimflow.counts import merge
+from skimflow.config.models import Probe
+from skimflow.counts import SCHEMA, merge
 from skimflow.efficiency import efficiencies, interval
+from skimflow.efficiency import stability as constancy
 from skimflow.efficiency.table import meaning
+from skimflow.efficiency.turnon import turn_ons
 from skimflow.errors import IncompleteError, InputError
 from skimflow.files import whole
 from skimflow.io.outputs import read_stamp, write_table
@@ -25,7 +28,7 @@ from skimflow.plots.efficiency import efficiency_map, stability, turn_on
 from skimflow.plots.overview import cutflow, n_minus_one
 from skimflow.skim import Task, record_failure, skim_file
 from skimflow.summary import summary
-from skimflow.targets import axes, efficiency_settings, plot_settings
+from skimflow.targets import axes, efficiency_settings, plot_settings, stability_settings, turn_on_settings
 from skimflow.toy import Sample, certified_sections
 
 G, H = (Sample(5, 0, primary_dataset="MuonEG", era=f"Run2016{era}") for era in "GH")
@@ -60,6 +63,12 @@ def result(skims: tuple[dict, Path]) -> Aggregate:
 @pytest.fixture(scope="module")
 def table(result: Aggregate, measurement: Measurement) -> pd.DataFrame:
     return efficiencies(result.counts, efficiency_config(measurement))
+
+
+@pytest.fixture(scope="module")
+def fits(result: Aggregate, table: pd.DataFrame, measurement: Measurement) -> pd.DataFrame:
+    settings = turn_on_settings(measurement.config, measurement.datasets)
+    return turn_ons(result.counts, table, {**settings, "datasets": efficiency_config(measurement)["datasets"]})
 
 
 def efficiency_config(measurement: Measurement) -> dict:
@@ -262,16 +271,25 @@ def test_prescaled_paths_have_their_interval_and_say_so(
     found = row[["efficiency", "low", "high"]].tolist()
     assert found == pytest.approx([4 * plain.value, 4 * plain.low, min(4 * plain.high, 1)])
     assert row["meaning"].endswith(f"; what a prescaled path accepted counts prescale times ({prescaled} 4)")
+    config = measurement.config.model_copy(
+        update={"probe": Probe(any_of=[prescaled], prescales={prescaled: 4}, on_prescale="weight")}
+    )
+    wanted = {**turn_on_settings(config, measurement.datasets), "datasets": datasets}
+    assert set(turn_ons(counts, table, wanted)["reason"]) == {"prescaled, and not fitted"}
+    kept, _ = constancy.stability(pd.concat([table, table.assign(trigger="x")]), stability_settings(config))
+    assert kept["trigger"].unique().tolist() == ["x"]
 
 
 def test_figures_are_the_same_bytes_and_carry_provenance(
-    table: pd.DataFrame, result: Aggregate, measurement: Measurement, tmp_path: Path
+    table: pd.DataFrame, fits: pd.DataFrame, result: Aggregate, measurement: Measurement, tmp_path: Path
 ) -> None:
     settings = plot_settings(measurement.config)
+    points, tests = constancy.stability(table, stability_settings(measurement.config))
     flow = pd.read_csv(pd.io.common.StringIO(result.cutflow))
     figures = {
-        "turn_on": lambda f: turn_on(f, table, "met", settings),
-        "stability": lambda f: stability(f, table, settings),
+        "met": lambda f: turn_on(f, table, "met", settings),
+        "turn_on": lambda f: turn_on(f, table, "electron_pt", settings, fits),
+        "stability": lambda f: stability(f, points, tests, settings),
         "map": lambda f: efficiency_map(f, table, "electron_pt", "muon_pt", settings),
         "cutflow": lambda f: cutflow(f, flow, settings),
         "n_minus_one": lambda f: n_minus_one(f, result.counts, axes(measurement.config), ["G", "H"], settings),
@@ -289,9 +307,15 @@ def test_figures_are_the_same_bytes_and_carry_provenance(
 def test_figures_without_data(rows: str, table: pd.DataFrame, measurement: Measurement, tmp_path: Path) -> None:
     settings = plot_settings(measurement.config)
     empty = table.iloc[:0] if rows == "no rows" else table.assign(total_n=0, total_sumw=0.0, efficiency=np.nan)
+    fits = turn_ons(SCHEMA.empty_table(), empty, turn_on_settings(measurement.config, measurement.datasets))
+    points, tests = constancy.stability(table, stability_settings(measurement.config))
+    if rows == "no rows":
+        points, tests = points.iloc[:0], tests.iloc[:0]
+    else:
+        points = points.assign(total_sumw=0.0, efficiency=np.nan)
     for paint in (
-        lambda f: turn_on(f, empty, "met", settings),
-        lambda f: stability(f, empty, settings),
+        lambda f: turn_on(f, empty, "electron_pt", settings, fits),
+        lambda f: stability(f, points, tests, settings),
         lambda f: efficiency_map(f, empty, "electron_pt", "muon_pt", settings),
     ):
         draw(paint, [tmp_path / "x.png"], settings, {})

@@ -35,10 +35,18 @@ def test_results(undisturbed: Checkout) -> None:
     totals = table[(table["variable"] == "all") & (table["trigger"] == "any")].set_index("sample")
     assert totals.loc["TTTo2L2Nu", "total_n"] > 30
     assert json.loads((root / "completeness.json").read_text())["statement"] == "4 of 4 files"
+    fits = pd.read_parquet(root / "turn_ons.parquet")
+    assert len(fits) == 2 * 3 * 4  # samples, paths with their OR, turn-ons
+    leg = "HLT_Mu12_TrkIsoVVL_Ele23_CaloIdL_TrackIdL_IsoVL_DZ"
+    fit = fits[(fits["kind"] == "mc") & (fits["trigger"] == leg) & (fits["variable"] == "electron_pt")].iloc[0]
+    assert fit["reason"] or fit["threshold_low"] - 5 < 23.5 < fit["threshold_high"] + 5
+    tests = pd.read_csv(root / "stability.csv")
+    assert set(tests["by"]) == {"run", "block", "era"}
+    assert set(pd.read_csv(root / "turn_ons.csv")["model"]) == {"erf", "step"}
     text = (root / "summary.txt").read_text()
     assert "truth  unbiased" in text
     page = (root / "report.html").read_text(encoding="utf-8")
-    for shown in ("summary.txt", "met.png", "n_minus_one.png", "efficiency.csv"):
+    for shown in ("summary.txt", "met.png", "n_minus_one.png", "efficiency.csv", "turn_ons.csv", "stability.csv"):
         assert shown in page
     names = {path.name for path in root.rglob("*") if path.is_file()}
     assert not [name for name in names if "partial" in name]

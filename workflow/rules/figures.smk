@@ -2,9 +2,10 @@
 
 
 rule plot_efficiency:
-    """Efficiency against each variable."""
+    """Efficiency against each variable, with the turn-ons fitted to it."""
     input:
         efficiency=RESULTS.efficiency,
+        turn_ons=[RESULTS.turn_ons] if CONFIG.turn_ons else [],
     output:
         **figures("efficiency", targets.reported(CONFIG), "efficiency", "efficiency"),
     log:
@@ -38,16 +39,17 @@ rule plot_map:
 
 
 rule plot_stability:
-    """Efficiency of the OR run by run."""
+    """Efficiency of the OR run by run and in blocks of runs, with tests of its constancy."""
     input:
-        efficiency=RESULTS.efficiency,
+        efficiency=RESULTS.stability,
+        tests=RESULTS.stability_csv,
     output:
         **figure(
             "overview",
             paths.STABILITY,
             "stability",
             figure="stability",
-            against=CONFIG.stability or "",
+            against=CONFIG.stability.variable if CONFIG.stability else "",
         ),
     log:
         RESULTS.log("plot_stability"),

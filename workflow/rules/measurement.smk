@@ -81,6 +81,51 @@ rule efficiency:
         "../../scripts/efficiency.py"
 
 
+rule turn_ons:
+    """Turn-on curves: parameters, covariance, goodness of fit."""
+    input:
+        counts=RESULTS.counts,
+        efficiency=RESULTS.efficiency,
+    output:
+        parquet=RESULTS.turn_ons,
+        csv=report(
+            RESULTS.turn_ons_csv,
+            category="Tables",
+            labels={"table": "turn-ons"},
+            caption="../report/turn_ons.rst",
+        ),
+    log:
+        RESULTS.log("turn_ons"),
+    localrule: True
+    params:
+        settings=targets.turn_on_settings(CONFIG, TARGETS.datasets),
+        code=fingerprint("skimflow.efficiency.turnon"),
+    script:
+        "../../scripts/turn_ons.py"
+
+
+rule stability:
+    """Efficiencies by run, block and era, with tests of their constancy."""
+    input:
+        efficiency=RESULTS.efficiency,
+    output:
+        parquet=RESULTS.stability,
+        csv=report(
+            RESULTS.stability_csv,
+            category="Tables",
+            labels={"table": "stability"},
+            caption="../report/stability_table.rst",
+        ),
+    log:
+        RESULTS.log("stability"),
+    localrule: True
+    params:
+        settings=targets.stability_settings(CONFIG),
+        code=fingerprint("skimflow.efficiency.stability"),
+    script:
+        "../../scripts/stability.py"
+
+
 rule summary:
     """The table that ends a run; for toys, the truth beside the measurement."""
     input:
@@ -112,6 +157,7 @@ rule report:
         RESULTS.summary,
         RESULTS.cutflow,
         RESULTS.efficiency_csv,
+        targets.tables(CONFIG),
         config=RESULTS.config,
     output:
         RESULTS.report,

@@ -85,6 +85,31 @@ class Map(Model):
     y: Name = Field(description="Variable on the vertical axis.")
 
 
+class TurnOn(Model):
+    """A turn-on curve, fitted to every path in the fine bins of a variable."""
+
+    variable: Name = Field(description="Variable that it is a function of.")
+    model: Literal["erf", "step"] = Field(
+        "erf",
+        description="`erf`: error function, width in units of the variable; `step`: step at the threshold with a "
+        "Gaussian resolution relative to the variable. The figure shows the first one of a variable.",
+    )
+    range: tuple[float, float] = Field(description="Where it is fitted: two fine edges.")
+    floor: bool = Field(False, description="Fit the efficiency far below the threshold, instead of taking it as 0.")
+
+    _check = field_validator("range")(_increasing)
+
+
+class Stability(Model):
+    """Whether efficiencies are constant: χ² and trend, over runs and what else is named here."""
+
+    variable: Name = Field("run", description="Integer variable, a point for each value in the figure.")
+    block_events: int | None = Field(
+        None, ge=1, description="Put neighbouring runs together until a block has so many events of the denominator."
+    )
+    against: tuple[Name, ...] = Field((), description="Variables to test too, in their report bins, such as npv.")
+
+
 class Probe(Model):
     """The trigger whose efficiency is measured: each path, and the OR or the AND of all."""
 
@@ -272,7 +297,10 @@ class Config(Model):
     )
     variables: dict[Name, Variable] = Field(min_length=1, description="What it is measured against.")
     maps: tuple[Map, ...] = Field((), description="Two-dimensional maps.")
-    stability: Name | None = Field("run", description="Variable of the stability plot.")
+    turn_ons: tuple[TurnOn, ...] = Field((), description="Turn-on curves to fit.")
+    stability: Stability | None = Field(
+        default_factory=Stability, description="Tests of constancy, and their figure; null for none."
+    )
     on_unreadable: Literal["fail", "record"] = Field(
         "fail", description="A file that cannot be read: its job fails, or the reason is recorded and the rest goes on."
     )
@@ -304,8 +332,34 @@ class Config(Model):
                     raise ValueError(f"maps: {axis} is not among the variables")
                 if not self.variables[axis].report:
                     raise ValueError(f"maps: variable {axis} needs report edges")
-        if self.stability and self.stability not in self.variables:
-            raise ValueError(f"stability: {self.stability} is not among the variables")
+        return self
+
+    @model_validator(mode="after")
+    def _turn_ons(self) -> "Config":
+        seen = set()
+        for wanted in self.turn_ons:
+            variable = self.variables.get(wanted.variable)
+            if variable is None or variable.fine == "integer":
+                raise ValueError(f"turn_ons: {wanted.variable} is not among the variables with fine bins")
+            off = [edge for edge in wanted.range if not any(abs(edge - fine) < 1e-9 for fine in variable.fine.edges)]
+            if off:
+                raise ValueError(f"turn_ons: range of {wanted.variable}: {off} are not among its fine edges")
+            if wanted.model == "step" and wanted.range[0] < 0:
+                raise ValueError(f"turn_ons: {wanted.variable}: a step has a relative resolution: no range below 0")
+            if (wanted.variable, wanted.model) in seen:
+                raise ValueError(f"turn_ons: {wanted.variable} with model {wanted.model} is listed twice")
+            seen.add((wanted.variable, wanted.model))
+        return self
+
+    @model_validator(mode="after")
+    def _stability(self) -> "Config":
+        if self.stability:
+            variable = self.variables.get(self.stability.variable)
+            if variable is None or variable.fine != "integer":
+                raise ValueError(f"stability: {self.stability.variable} is not among the integer variables")
+            for name in self.stability.against:
+                if name not in self.variables or not self.variables[name].report:
+                    raise ValueError(f"stability: against: {name} is not among the variables with report edges")
         return self
 
     @model_validator(mode="after")

@@ -50,13 +50,10 @@ def interval(passed: Array, total: Array, method: str, level: float) -> Estimate
 def weighted_interval(
     passed_sumw: Array, passed_sumw2: Array, total_sumw: Array, total_sumw2: Array, method: str, level: float
 ) -> Estimate:
-    """Interval for weighted events, through the number of unweighted events with the same variance.
+    """Interval for weighted events: `interval` of their `effective_counts`.
 
-    The variance of ε = Σw_pass / Σw is [(1 - ε)² Σw²_pass + ε² Σw²_fail] / (Σw)². A binomial of n events has
-    ε(1 - ε)/n: so n = ε(1 - ε)/variance, and `interval` is applied to nε of n. Where all or none pass, the variance
-    says nothing and n = (Σw)²/Σw² (Kish, Survey Sampling (1965)). Coverage is shown by tests/unit/test_intervals.py:
-    Clopper-Pearson holds its level; the others fall short where few events of very different weight fail (61 % instead
-    of 68 % for six failing events with exponential weights).
+    Coverage is shown by tests/unit/test_intervals.py: Clopper-Pearson holds its level; the others fall short where few
+    events of very different weight fail (61 % instead of 68 % for six failing events with exponential weights).
 
     Negative weights are allowed; ε may then fall outside [0, 1] and is given as it is, with the interval of the nearest
     possible efficiency. A total of zero or less, or no effective event, is "no data".
@@ -64,17 +61,34 @@ def weighted_interval(
     Args:
         passed_sumw, passed_sumw2, total_sumw, total_sumw2: sums over passing and over all events, of one shape.
     """
+    passed, total = effective_counts(passed_sumw, passed_sumw2, total_sumw, total_sumw2)
+    estimate, usable = interval(passed, total, method, level), total > 0
+    value = np.asarray(passed_sumw, float) / np.where(usable, total_sumw, 1.0)
+    return Estimate(np.where(usable, value, np.nan), estimate.low, estimate.high)
+
+
+def effective_counts(
+    passed_sumw: Array, passed_sumw2: Array, total_sumw: Array, total_sumw2: Array
+) -> tuple[Array, Array]:
+    """Passing and all events of the unweighted sample whose efficiency has the same variance.
+
+    The variance of ε = Σw_pass / Σw is [(1 - ε)² Σw²_pass + ε² Σw²_fail] / (Σw)². A binomial of n events has
+    ε(1 - ε)/n: so n = ε(1 - ε)/variance, of which nε pass. Where all or none pass, the variance says nothing and
+    n = (Σw)²/Σw² (Kish, Survey Sampling (1965)). ε outside [0, 1], from negative weights, is taken as 0 or 1; a total
+    of zero or less is no event.
+
+    Args:
+        passed_sumw, passed_sumw2, total_sumw, total_sumw2: sums over passing and over all events, of one shape.
+    """
     wp, wp2, w, w2 = (np.asarray(v, float) for v in (passed_sumw, passed_sumw2, total_sumw, total_sumw2))
     usable = (w > 0) & (w2 > 0)
     safe_w, safe_w2 = np.where(usable, w, 1.0), np.where(usable, w2, 1.0)
-    value = wp / safe_w
-    inside = np.clip(value, 0, 1)
+    inside = np.clip(wp / safe_w, 0, 1)
     variance = ((1 - inside) ** 2 * wp2 + inside**2 * np.maximum(w2 - wp2, 0)) / safe_w**2
     kish = safe_w**2 / safe_w2
     known = (inside > 0) & (inside < 1) & (variance > 0)
     number = np.where(known, inside * (1 - inside) / np.where(known, variance, 1.0), kish)
-    estimate = interval(np.where(usable, inside * number, 0), np.where(usable, number, 0), method, level)
-    return Estimate(np.where(usable, value, np.nan), estimate.low, estimate.high)
+    return np.where(usable, inside * number, 0.0), np.where(usable, number, 0.0)
 
 
 def prescaled_interval(
