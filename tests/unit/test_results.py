@@ -29,6 +29,7 @@ from skimflow.toy import Sample, certified_sections
 
 G, H = (Sample(5, 0, primary_dataset="MuonEG", era=f"Run2016{era}") for era in "GH")
 WINDOWS = {"G": (278820, 280385), "H": (280919, 284044)}
+SAMPLES = {"G": "MuonEG", "H": "MuonEG"}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def skims(toy: Callable, settings: Callable, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def result(skims: tuple[dict, Path]) -> Aggregate:
-    return aggregate(Request(skims[0], 1.0, str(skims[1]), WINDOWS))
+    return aggregate(Request(skims[0], 1.0, str(skims[1]), WINDOWS, SAMPLES))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def test_completeness(result: Aggregate, skims: tuple[dict, Path]) -> None:
 
 def test_missing_sections_are_named(skims: tuple[dict, Path]) -> None:
     files = {"G": skims[0]["G"][:1], "H": skims[0]["H"]}
-    report = aggregate(Request(files, 1.0, str(skims[1]), WINDOWS)).completeness["datasets"]["G"]["luminosity_sections"]
+    report = aggregate(Request(files, 1.0, str(skims[1]), WINDOWS, SAMPLES)).completeness["datasets"]["G"]["luminosity_sections"]
     assert list(report["missing"]) == ["278873"]
     assert report["processed"] < report["certified"]
 
@@ -107,14 +108,14 @@ def with_failure(skims: tuple[dict, Path], settings: Callable, tmp_path: Path) -
 
 def test_too_few_files_is_refused(with_failure: dict, skims: tuple[dict, Path]) -> None:
     with pytest.raises(IncompleteError) as caught:
-        aggregate(Request(with_failure, 0.9, str(skims[1]), WINDOWS))
+        aggregate(Request(with_failure, 0.9, str(skims[1]), WINDOWS, SAMPLES))
     text = str(caught.value)
     assert "only 4 of 5 files were processed" in text
     assert "G: G2.root: is truncated" in text
 
 
 def test_enough_files_go_on_and_say_so(with_failure: dict, skims: tuple[dict, Path], result: Aggregate) -> None:
-    found = aggregate(Request(with_failure, 0.8, str(skims[1]), WINDOWS))
+    found = aggregate(Request(with_failure, 0.8, str(skims[1]), WINDOWS, SAMPLES))
     assert found.completeness["statement"] == "4 of 5 files, 80.0 % of events"
     failed = found.completeness["files"]["failed"]
     assert [(f["dataset"], f["file"], f["lfn"], f["reason"], f["message"]) for f in failed] == [
@@ -128,7 +129,7 @@ def test_a_file_counted_twice_is_noticed(skims: tuple[dict, Path], tmp_path: Pat
     once = pq.read_table(skims[0]["H"][0])
     write_table(merge([once, once]), path, read_stamp(skims[0]["H"][0]))
     with pytest.raises(InputError, match=r"dataset H: the accounting contradicts itself \(broken: entries = read"):
-        aggregate(Request({"H": [str(path)]}, 1.0, str(skims[1]), {"H": WINDOWS["H"]}))
+        aggregate(Request({"H": [str(path)]}, 1.0, str(skims[1]), {"H": WINDOWS["H"]}, SAMPLES))
 
 
 def test_efficiencies_are_the_counts_of_the_events(table: pd.DataFrame, skims: tuple[dict, Path]) -> None:

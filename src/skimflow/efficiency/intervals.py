@@ -64,17 +64,29 @@ def weighted_interval(
     Args:
         passed_sumw, passed_sumw2, total_sumw, total_sumw2: sums over passing and over all events, of one shape.
     """
+    passed, total = effective_counts(passed_sumw, passed_sumw2, total_sumw, total_sumw2)
+    estimate = interval(passed, total, method, level)
+    w = np.asarray(total_sumw, float)
+    value = np.asarray(passed_sumw, float) / np.where(total > 0, w, 1.0)
+    return Estimate(np.where(total > 0, value, np.nan), estimate.low, estimate.high)
+
+
+def effective_counts(
+    passed_sumw: Array, passed_sumw2: Array, total_sumw: Array, total_sumw2: Array
+) -> tuple[Array, Array]:
+    """Passing and all events of the unweighted binomial that `weighted_interval` takes; events of weight 1 are counted.
+
+    Without usable events both are 0. An efficiency outside [0, 1] is taken at the nearest end.
+    """
     wp, wp2, w, w2 = (np.asarray(v, float) for v in (passed_sumw, passed_sumw2, total_sumw, total_sumw2))
     usable = (w > 0) & (w2 > 0)
     safe_w, safe_w2 = np.where(usable, w, 1.0), np.where(usable, w2, 1.0)
-    value = wp / safe_w
-    inside = np.clip(value, 0, 1)
+    inside = np.clip(wp / safe_w, 0, 1)
     variance = ((1 - inside) ** 2 * wp2 + inside**2 * np.maximum(w2 - wp2, 0)) / safe_w**2
     kish = safe_w**2 / safe_w2
     known = (inside > 0) & (inside < 1) & (variance > 0)
     number = np.where(known, inside * (1 - inside) / np.where(known, variance, 1.0), kish)
-    estimate = interval(np.where(usable, inside * number, 0), np.where(usable, number, 0), method, level)
-    return Estimate(np.where(usable, value, np.nan), estimate.low, estimate.high)
+    return np.where(usable, inside * number, 0), np.where(usable, number, 0)
 
 
 def _wilson(k: Array, n: Array, tail: float) -> tuple[Array, Array]:
