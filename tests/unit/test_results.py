@@ -82,7 +82,9 @@ def test_completeness(result: Aggregate, skims: tuple[dict, Path]) -> None:
 
 def test_missing_sections_are_named(skims: tuple[dict, Path]) -> None:
     files = {"G": skims[0]["G"][:1], "H": skims[0]["H"]}
-    report = aggregate(Request(files, 1.0, str(skims[1]), WINDOWS, SAMPLES)).completeness["datasets"]["G"]["luminosity_sections"]
+    report = aggregate(Request(files, 1.0, str(skims[1]), WINDOWS, SAMPLES)).completeness["datasets"]["G"][
+        "luminosity_sections"
+    ]
     assert list(report["missing"]) == ["278873"]
     assert report["processed"] < report["certified"]
 

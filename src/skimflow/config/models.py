@@ -266,7 +266,9 @@ class Config(Model):
     )
     luminosity: Luminosity | None = Field(None, description="How much luminosity the processed sections are.")
     scale_factors: dict[Name, ScaleFactor] = Field(
-        default_factory=dict, description="Scale factors, each a correction in `scalefactors.json.gz`."
+        default_factory=dict,
+        description="Scale factors, each a correction in `scalefactors.json.gz`; `null` leaves out those of a "
+        "file that this one extends.",
     )
     interval: Interval = Field(default_factory=Interval, description="Uncertainty of efficiencies.")
     style: Style = Field(default_factory=Style, description="Look of the figures.")
@@ -298,6 +300,12 @@ class Config(Model):
         if self.stability and self.stability not in self.variables:
             raise ValueError(f"stability: {self.stability} is not among the variables")
         return self
+
+    @field_validator("scale_factors", mode="before")
+    @classmethod
+    def _null_is_none(cls, value: object) -> object:
+        """A file that extends another leaves its scale factors out with `scale_factors: null`."""
+        return {} if value is None else value
 
     @model_validator(mode="after")
     def _scale_factors_are_measured(self) -> "Config":

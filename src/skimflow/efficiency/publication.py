@@ -108,14 +108,8 @@ def hepdata(table: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, str]:
             "dependent_variables": list(_dependent(rows, list(entry["systematics"]))),
         }
         files[f"{name}.yaml"] = _yaml(content)
-        documents.append(
-            {
-                "name": name,
-                "description": _description(rows, entry, settings["paths"]),
-                "keywords": keywords,
-                "data_file": f"{name}.yaml",
-            }
-        )
+        description = _description(rows, entry, settings["paths"])
+        documents.append({"name": name, "description": description, "keywords": keywords, "data_file": f"{name}.yaml"})
     return {"submission.yaml": "---\n".join(map(_yaml, documents)), **files}
 
 

@@ -75,11 +75,10 @@ def _map(figure: Figure, rows: pd.DataFrame, x: str, y: str, settings: Mapping[s
     shape = tuple(len(e) - 1 for e in edges)
     value, low, high = (rows[name].to_numpy().reshape(shape) for name in ("nominal", "down", "up"))
     reach = np.nanquantile(np.abs(value - 1), 0.9) if np.isfinite(value).any() else 0
-    reach = max(reach, _NARROWEST)
+    reach = 1.5 * max(reach, _NARROWEST)
+    axes.set_facecolor("0.85")
     # Bins of equal size on paper: the first ones are too narrow to hold a number.
-    mesh = axes.pcolormesh(
-        *(range(len(e)) for e in edges), value.T, cmap="RdBu_r", vmin=1 - reach, vmax=1 + reach, alpha=0.75, lw=0
-    )
+    mesh = axes.pcolormesh(*(range(len(e)) for e in edges), value.T, cmap="RdBu_r", vmin=1 - reach, vmax=1 + reach)
     for i, j in np.argwhere(np.isfinite(value)):
         half = (high[i, j] - low[i, j]) / 2
         text = f"{value[i, j]:.2f}" + (f"\n±{half:.2f}" if np.isfinite(half) else "\nno syst.")
