@@ -233,8 +233,12 @@ def other_measurements(config: Config) -> list[str]:
 
 def _scale_factor(config: Config, factor: ScaleFactor) -> dict[str, Any]:
     first = {name: (config.variables[name].report or (0.0,))[0] for name in factor.variables}
-    nominal = {key: getattr(factor, key) for key in ("data", "simulation", "trigger", "reference")}
-    nominal |= {"simulation_reference": factor.simulation_reference or factor.reference, "measurement": ""}
+    nominal = {key: getattr(factor, key) for key in ("data", "simulation", "reference")}
+    nominal |= {
+        "trigger": factor.trigger or "any",
+        "simulation_reference": factor.simulation_reference or factor.reference,
+        "measurement": "",
+    }
     return {
         "variables": list(factor.variables),
         "clamp": [n for n in factor.variables if (first[n] >= 0 if factor.clamp is None else n in factor.clamp)],

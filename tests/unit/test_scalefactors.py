@@ -214,6 +214,15 @@ def test_a_fitted_efficiency_uses_its_interval() -> None:
     assert fitted["stat_up"] - fitted["stat_down"] == pytest.approx(2 * 0.1 / 0.95, rel=0.1)
 
 
+def test_a_prescaled_path_uses_its_interval() -> None:
+    """A path with prescale 10 accepted 9 of 100 events: its sums alone would say 0.9 ± 0.03."""
+    settings = scale_factor_settings(loaded({"sf": ONE}).config)
+    tables = table()
+    tables[""].loc[1, ["passed_sumw", "passed_sumw2", "low", "high"]] = [90, 900, 0.62, 1.0]
+    first = scale_factors(tables, settings).iloc[0]
+    assert first["nominal"] - first["stat_down"] == pytest.approx((0.9 - 0.62) / 0.95, rel=0.2)
+
+
 def test_what_is_not_in_the_table_is_an_error() -> None:
     settings = scale_factor_settings(loaded({"sf": ONE}).config)
     with pytest.raises(ConfigError, match=r"scale_factors: sf: no efficiency of sample TTTo2L2Nu, trigger any"):

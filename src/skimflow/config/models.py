@@ -186,7 +186,7 @@ class ScaleFactor(Model):
 
     data: Name = Field(description="Sample of data: a primary dataset.")
     simulation: Name = Field(description="Simulated process.")
-    trigger: Name = Field("any", description="A path, or `any`, the OR of all.")
+    trigger: Name | None = Field(None, description="One of the paths (default: all of them combined).")
     variables: tuple[Name, ...] = Field(
         min_length=1, max_length=2, description="One variable with report edges, or the two of a map."
     )

@@ -11,9 +11,9 @@ import pandas as pd
 import yaml
 
 from skimflow.efficiency.scalefactors import systematics
-from skimflow.efficiency.table import ANY
 
 _DIGITS = 6
+_COMBINED = {"any": " OR ", "every": " AND "}
 _EDGES = {"x": ("x_low", "x_high"), "y": ("y_low", "y_high")}
 
 
@@ -83,7 +83,7 @@ def _edges(rows: pd.DataFrame, axis: str) -> list[float]:
 
 def _description(rows: pd.DataFrame, entry: Mapping[str, Any], paths: Sequence[str]) -> str:
     first, sources = rows.iloc[0], ", ".join(entry["systematics"]) or "none"
-    trigger = f"OR of {', '.join(paths)}" if first["trigger"] == ANY else first["trigger"]
+    trigger = _COMBINED[first["trigger"]].join(paths) if first["trigger"] in _COMBINED else first["trigger"]
     return (
         f"Trigger: {trigger}, data over simulation. Data: {first['data_meaning']}. Simulation: "
         f"{first['simulation_meaning']}. stat: score interval of the ratio at {100 * entry['level']:.4g} %. Systematic "

@@ -182,10 +182,14 @@ def _quotient(data: pd.DataFrame, simulation: pd.DataFrame) -> pd.Series:
 
 
 def _counts(rows: pd.DataFrame) -> Binomial:
-    """Effective counts of efficiencies; those that are not the ratio of their sums of weights came from a fit."""
+    """Effective counts of efficiencies.
+
+    From the interval where the sums do not say it: a fit is not their ratio, and events of a prescaled path, which
+    count several times, can have a larger sum of squares than all events.
+    """
     passed, total = effective_counts(*(rows[name] for name in _SUMS))
     value, level = rows["efficiency"].to_numpy(), float(rows["level"].iloc[0])
     sums = rows["passed_sumw"] / rows["total_sumw"].where(rows["total_sumw"] > 0)
-    counted = np.isclose(sums, value, rtol=1e-9, atol=0, equal_nan=True)
+    counted = np.isclose(sums, value, rtol=1e-9, atol=0, equal_nan=True) & (rows["passed_sumw2"] <= rows["total_sumw2"])
     fitted = equivalent_counts(Estimate(value, rows["low"].to_numpy(), rows["high"].to_numpy()), level)
     return Binomial(np.where(counted, passed, fitted.passed), np.where(counted, total, fitted.total))
