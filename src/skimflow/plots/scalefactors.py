@@ -82,7 +82,8 @@ def _map(figure: Figure, rows: pd.DataFrame, x: str, y: str, settings: Mapping[s
     for i, j in np.argwhere(np.isfinite(value)):
         half = (high[i, j] - low[i, j]) / 2
         text = f"{value[i, j]:.2f}" + (f"\n±{half:.2f}" if np.isfinite(half) else "\nno syst.")
-        axes.text(i + 0.5, j + 0.5, text, ha="center", va="center", fontsize=11)
+        shade = "white" if abs(value[i, j] - 1) > 0.6 * reach else "black"
+        axes.text(i + 0.5, j + 0.5, text, ha="center", va="center", fontsize=11, color=shade)
     for axis, mine in zip((axes.xaxis, axes.yaxis), edges, strict=True):
         axis.set_ticks(range(len(mine)), [f"{edge:g}" for edge in mine], fontsize="x-small")
     axes.minorticks_off()
