@@ -13,9 +13,17 @@ with reporting(snakemake.log[0]):
     for path in snakemake.input.counts:
         files.setdefault(Path(path).parent.name, []).append(path)
     certified = snakemake.input.certified[0] if snakemake.input.certified else None
-    result = aggregate(Request(files, params.completeness, certified, params.windows))
-    provenance = stamp(dict(params.windows), params.code, completeness=result.completeness["statement"])
+    table = (snakemake.input.luminosity[0], params.unit) if snakemake.input.luminosity else None
+    result = aggregate(Request(files, params.completeness, certified, params.windows, params.samples, table))
+    says = {
+        "completeness": result.completeness["statement"],
+        "luminosity": result.completeness["luminosity"]["statement"],
+    }
+    provenance = stamp(dict(params.windows), params.code, **says)
     write_table(result.counts, output.counts, provenance)
     write_json(result.completeness | {"provenance": provenance}, output.completeness)
     write_json(result.processed_lumis, output.processed_lumis)
+    for path in output.lumis_of:
+        write_json(result.lumis_of[Path(path).parent.name][Path(path).stem], path)
+    write_text(result.luminosity, output.luminosity)
     write_text(result.cutflow, output.cutflow)

@@ -12,6 +12,7 @@ with reporting(snakemake.log[0]):
     counts, settings = snakemake.input.counts, snakemake.params.settings
     table = efficiencies(pq.read_table(counts), settings)
     source = read_stamp(counts)
-    provenance = stamp(settings, snakemake.params.code, completeness=source["completeness"], counts=source)
+    says = {name: source[name] for name in ("completeness", "luminosity")}
+    provenance = stamp(settings, snakemake.params.code, **says, counts=source)
     write_table(pa.Table.from_pandas(table, preserve_index=False), snakemake.output.parquet, provenance)
     write_text(table.to_csv(index=False), snakemake.output.csv)

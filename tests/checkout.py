@@ -23,7 +23,17 @@ certified_luminosity: {toy: true, url: null, sha256: null}
 eras: {Run2016G: [278820, 280385]}
 maps: [{x: electron_pt, y: muon_pt}]
 style: {status: Toy}
+luminosity: {table: config/luminosity.csv}
+scale_factors:
+  emu_met: {data: MuonEG, simulation: TTTo2L2Nu, variables: [met]}
 variables: null
+"""
+LUMINOSITY = """\
+#run:fill,time,nls,ncms,delivered(/pb),recorded(/pb)
+278820:1,t,40,40,21.0,20.0
+278873:1,t,40,40,21.0,20.0
+279588:1,t,40,40,21.0,20.0
+280330:1,t,40,40,21.0,20.0
 """
 VARIABLES = """\
 variables:
@@ -46,6 +56,7 @@ class Checkout:
         before, after = base.split("variables:\n")[0], base.split("maps:\n")[1].replace(", against: [npv]", "")
         self.write("config/hww_emu.yaml", before + VARIABLES + "maps:\n" + after)
         self.write("config/config.yaml", SMALL.replace("variables: null\n", ""))
+        self.write("config/luminosity.csv", LUMINOSITY)
         self.write("config/sites/far.yaml", "redirectors: [root://far.example/]\nattempts: 2\nthreads: 2\n")
         self.write("config/datasets/small_G.yaml", _toy("data", "primary_dataset: MuonEG\nera: Run2016G", 3))
         self.write("config/datasets/small_tt.yaml", _toy("mc", "process: TTTo2L2Nu", 1))

@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skimflow import counts
+from skimflow import counts, luminosity
 from skimflow.counts.views import select
 from skimflow.errors import IncompleteError, InputError
 from skimflow.io.outputs import read_stamp
 from skimflow.physics.luminosity import CertifiedLuminosity, Sections, ranges
+from skimflow.physics.recorded import RecordedLuminosity
 
 _SHOWN = 10
 Window = tuple[int, int] | None
@@ -25,21 +26,29 @@ class Request(NamedTuple):
 
     `files`: paths of the counts by dataset. `required`: least fraction of files that must have been
     processed. `certified`: path of the golden JSON, if there is data. `windows`: run window of each data dataset;
-    datasets not listed are simulation.
+    datasets not listed are simulation. `samples`: sample of each data dataset. `luminosity`: path and unit of the table
+    of recorded luminosity, if there is one.
     """
 
     files: Mapping[str, Sequence[str]]
     required: float
     certified: str | None
     windows: Mapping[str, Window]
+    samples: Mapping[str, str]
+    luminosity: tuple[str, str | None] | None = None
 
 
 class Aggregate(NamedTuple):
-    """Merged counts and their accounting."""
+    """Merged counts and their accounting.
+
+    `processed_lumis` has the sections of all data; `lumis_of` those of each of the `datasets` and `samples`.
+    """
 
     counts: pa.Table
     completeness: dict[str, Any]
     processed_lumis: Sections
+    lumis_of: dict[str, dict[str, Sections]]
+    luminosity: str
     cutflow: str
 
 
@@ -59,15 +68,26 @@ def aggregate(request: Request) -> Aggregate:
 
     merged = counts.merge(counts.read([path for files in request.files.values() for path in files]))
     golden = CertifiedLuminosity.read(request.certified) if request.certified else None
+    processed = {name: counts.lumi_sections(merged, name) for name in request.windows}
+    certified = {name: _certified(golden, window, processed[name]) for name, window in request.windows.items()}
+    table = RecordedLuminosity.read(*request.luminosity) if request.luminosity else None
+    recorded = luminosity.account(processed, certified, request.samples, table)
     completeness = {
         "statement": statement([facts for d in inputs for facts in inputs[d]]),
         "required": request.required,
         "files": {"expected": expected, "processed": expected - len(failed), "failed": failed},
-        "datasets": {d: _account(merged, d, inputs[d], golden, request.windows) for d in inputs},
+        "datasets": {d: _account(merged, d, inputs[d], certified) for d in inputs},
+        "luminosity": recorded,
     }
-    sections = [counts.lumi_sections(merged, dataset) for dataset in request.windows]
-    processed = ranges(np.concatenate([np.empty((0, 2), np.int64), *sections]))
-    return Aggregate(merged, completeness, processed, _cutflow_csv(merged, list(inputs)))
+    kinds = {"datasets": processed, "samples": luminosity.by_sample(processed, request.samples)}
+    return Aggregate(
+        merged,
+        completeness,
+        ranges(luminosity.union(processed.values())),
+        {kind: {name: ranges(pairs) for name, pairs in kinds[kind].items()} for kind in kinds},
+        _csv(luminosity.COLUMNS, [list(row.values()) for row in recorded["rows"]]),
+        _cutflow_csv(merged, list(inputs)),
+    )
 
 
 def statement(inputs: Sequence[Mapping[str, Any]]) -> str:
@@ -102,10 +122,13 @@ def _account(
     merged: pa.Table,
     dataset: str,
     inputs: Sequence[Mapping[str, Any]],
-    golden: CertifiedLuminosity | None,
-    windows: Mapping[str, Window],
+    certified: Mapping[str, np.ndarray],
 ) -> dict[str, Any]:
-    """Files, events and luminosity sections of a dataset; contract 3 is checked here."""
+    """Files, events and luminosity sections of a dataset; contract 3 is checked here.
+
+    Args:
+        certified: sections that each data dataset should have, shape (n, 2).
+    """
     good = [facts for facts in inputs if facts["status"] == "ok"]
     files = select(merged, "file", [dataset])
     flow = [number for _, number, _ in counts.cutflow(merged, [dataset])] or [0]
@@ -122,19 +145,22 @@ def _account(
         "the cutflow falls": all(a >= b for a, b in itertools.pairwise(flow)),
     }
     account: dict[str, Any] = {"files": {"expected": len(inputs), "processed": len(good)}, "events": events}
-    if dataset in windows:
+    if dataset in certified:
         inside = _sum(select(merged, "lumi", [dataset], name="certified"), "total_n")
         conserved["sections hold the certified events"] = inside == events["certified"]
-        account["luminosity_sections"] = _sections(merged, dataset, golden, windows[dataset])
+        account["luminosity_sections"] = _sections(merged, dataset, certified[dataset])
     if not all(conserved.values()):
         broken = "; ".join(name for name, holds in conserved.items() if not holds)
         raise InputError("not_conserved", f"dataset {dataset}: the accounting contradicts itself (broken: {broken})")
     return account
 
 
-def _sections(merged: pa.Table, dataset: str, golden: CertifiedLuminosity | None, window: Window) -> dict[str, Any]:
+def _certified(golden: CertifiedLuminosity | None, window: Window, processed: np.ndarray) -> np.ndarray:
+    return golden.sections(window) if golden else processed
+
+
+def _sections(merged: pa.Table, dataset: str, expected: np.ndarray) -> dict[str, Any]:
     processed = counts.lumi_sections(merged, dataset)
-    expected = golden.sections(window) if golden else processed
     known = {tuple(pair) for pair in processed.tolist()}
     missing = np.array([pair for pair in expected.tolist() if tuple(pair) not in known], np.int64)
     return {
@@ -151,13 +177,17 @@ def _sum(rows: pa.Table, column: str) -> int:
 
 def _cutflow_csv(merged: pa.Table, datasets: list[str]) -> str:
     """One line for each dataset and cut: events and sum of weights left, and the fraction of the step before."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["dataset", "cut", "events", "sumw", "of_previous"])
+    lines = []
     for dataset in datasets:
         before = _sum(select(merged, "file", [dataset]), "passed_n")
-        writer.writerow([dataset, "read", before, "", ""])
+        lines.append([dataset, "read", before, "", ""])
         for name, number, sumw in counts.cutflow(merged, [dataset]):
-            writer.writerow([dataset, name, number, repr(sumw), f"{number / before:.6f}" if before else ""])
+            lines.append([dataset, name, number, repr(sumw), f"{number / before:.6f}" if before else ""])
             before = number
+    return _csv(["dataset", "cut", "events", "sumw", "of_previous"], lines)
+
+
+def _csv(head: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([head, *lines])
     return text.getvalue()

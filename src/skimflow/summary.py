@@ -8,6 +8,7 @@ import pandas as pd
 
 _ALL = "all"
 _COMBINED = {"any": "OR of all", "every": "AND of all"}
+_SHOWN = 5
 
 
 def summary(
@@ -26,7 +27,13 @@ def summary(
         truth: by sample, sums of `toy.truth`; None for real data.
     """
     totals = table[(table["variable"] == _ALL) & (table["dataset"] == _ALL)]
-    lines = [title, "=" * len(title), f"{completeness['statement']} processed", *_warnings(completeness, duplicates)]
+    lines = [
+        title,
+        "=" * len(title),
+        f"{completeness['statement']} processed",
+        *_luminosity(completeness["luminosity"]),
+        *_warnings(completeness, duplicates),
+    ]
     for (reference, sample), rows in totals.groupby(["reference", "sample"], sort=False):
         lines += ["", f"{sample}: {rows['meaning'].iloc[0]}"]
         lines += _sample(rows, str(reference), (truth or {}).get(str(sample)))
@@ -42,10 +49,39 @@ def _warnings(completeness: Mapping[str, Any], duplicates: Mapping[str, Any]) ->
         events = account["events"]
         if events["read"] and not events["certified"]:
             failed.append(f"dataset {name}: none of its {events['read']} events is in certified luminosity")
+        failed += _missing(name, account.get("luminosity_sections"))
     events = [f"counted twice: {duplicates['duplicates']} events (see duplicates.json)"] * bool(
         duplicates["duplicates"]
     )
     return [f"warning: {line}" for line in (*failed, *twice, *events)]
+
+
+def _luminosity(account: Mapping[str, Any]) -> list[str]:
+    """Sections and recorded luminosity of each sample of data."""
+    lines = []
+    for row in account["rows"]:
+        if row["dataset"] != _ALL:
+            continue
+        recorded = f"{row['recorded_pb']:,.6g} pb⁻¹ recorded, " if row["recorded_pb"] is not None else ""
+        scaled = f"; {row['scaled_runs']} runs in part, scaled by their sections" if row["scaled_runs"] else ""
+        unknown = row["sections_not_in_table"]
+        lost = f"; {unknown} sections are not in the table and count as 0" if unknown else ""
+        sections = f"{row['processed']:,} of {row['certified']:,} certified luminosity sections"
+        lines.append(f"{row['sample']}: {recorded}{sections}{scaled}{lost}")
+    return lines
+
+
+def _missing(dataset: str, sections: Mapping[str, Any] | None) -> list[str]:
+    """Certified sections of a dataset that were not processed, if there are any."""
+    if not sections or not sections["missing"]:
+        return []
+    runs = list(sections["missing"])
+    more = f" and {len(runs) - _SHOWN} more" if len(runs) > _SHOWN else ""
+    number = sections["certified"] - sections["processed"]
+    return [
+        f"dataset {dataset}: {number:,} of {sections['certified']:,} certified luminosity sections were not processed "
+        f"(run {', '.join(runs[:_SHOWN])}{more}; completeness.json names them)"
+    ]
 
 
 _BIAS = (

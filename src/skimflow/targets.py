@@ -8,6 +8,7 @@ from skimflow import lock, paths
 from skimflow.catalog import discover
 from skimflow.catalog.base import CatalogFile
 from skimflow.config import Config, Dataset, Measurement, Site, dataset_name
+from skimflow.config.models import Alternative, ScaleFactor
 from skimflow.errors import ConfigError, InputError, NotLockedError
 
 
@@ -99,18 +100,31 @@ class Targets:
         toys = {name for name, d in self.datasets.items() if d.toy and kind in (None, d.kind)}
         return [file for files in self.jobs.values() for file in files if file.dataset in toys]
 
+    def lumi_files(self) -> list[str]:
+        """Where the processed sections of each data dataset, and of each sample of data, are written."""
+        samples = data_samples(self.datasets)
+        names = [("datasets", name) for name in samples] + [
+            ("samples", name) for name in dict.fromkeys(samples.values())
+        ]
+        return [self.results.lumis_of.format(kind=kind, name=name) for kind, name in names]
+
     def figures(self) -> list[str]:
         """Every figure of the measurement."""
         wanted = [("efficiency", name) for name in reported(self.config)]
         wanted += [("maps", name) for name in maps(self.config)]
         wanted += [("overview", figure) for figure in overview(self.config)]
+        wanted += [("scale_factors", name) for name in self.config.scale_factors]
         return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
 
 
 def tables(config: Config) -> list[str]:
     """Tables that exist only where the configuration asks for them."""
     results = paths.Results(config.name)
-    wanted = {results.turn_ons_csv: config.turn_ons, results.stability_csv: config.stability}
+    wanted = {
+        results.turn_ons_csv: config.turn_ons,
+        results.stability_csv: config.stability,
+        results.scale_factors_csv: config.scale_factors,
+    }
     return [table for table, asked in wanted.items() if asked]
 
 
@@ -210,6 +224,11 @@ def windows(config: Config, datasets: dict[str, Dataset]) -> dict[str, list[int]
     return {name: _window(config, dataset) for name, dataset in datasets.items() if dataset.kind == "data"}
 
 
+def data_samples(datasets: dict[str, Dataset]) -> dict[str, str]:
+    """Sample of each data dataset."""
+    return {name: dataset.sample for name, dataset in datasets.items() if dataset.kind == "data"}
+
+
 def _certified_sha256(config: Config, dataset: Dataset) -> str | None:
     source = config.certified_luminosity
     return source.sha256 if source and dataset.kind == "data" else None
@@ -244,6 +263,60 @@ def plot_settings(config: Config) -> dict[str, Any]:
         "eras": {name: list(window) for name, window in config.eras.items()},
         "level": config.interval.level,
     }
+
+
+def scale_factor_settings(config: Config) -> dict[str, Any]:
+    """Everything that scale factors depend on beside the efficiencies, alternatives with nothing left out."""
+    return {
+        "title": config.title,
+        "energy": config.style.energy,
+        "paths": list(config.probe.paths),
+        "labels": {name: [v.label, v.unit] for name, v in config.variables.items()},
+        "entries": {name: _scale_factor(config, factor) for name, factor in config.scale_factors.items()},
+    }
+
+
+def other_measurements(config: Config) -> list[str]:
+    """Names of the measurements whose efficiencies are alternatives for scale factors."""
+    choices = [
+        choice
+        for factor in config.scale_factors.values()
+        for source in factor.systematics.values()
+        for choice in (source.up, source.down)
+    ]
+    return sorted({choice.measurement for choice in choices if choice and choice.measurement})
+
+
+def _scale_factor(config: Config, factor: ScaleFactor) -> dict[str, Any]:
+    first = {name: (config.variables[name].report or (0.0,))[0] for name in factor.variables}
+    nominal = {key: getattr(factor, key) for key in ("data", "simulation", "reference")}
+    nominal |= {
+        "trigger": factor.trigger or config.probe.combination,
+        "simulation_reference": factor.simulation_reference or factor.reference,
+        "measurement": "",
+    }
+    return {
+        "variables": list(factor.variables),
+        "clamp": [n for n in factor.variables if (first[n] >= 0 if factor.clamp is None else n in factor.clamp)],
+        "version": factor.version,
+        "level": config.interval.level,
+        "nominal": nominal,
+        "systematics": {
+            name: {
+                "up": _alternative(nominal, source.up),
+                "down": _alternative(nominal, source.down) if source.down else None,
+                "one_sided": source.one_sided,
+            }
+            for name, source in factor.systematics.items()
+        },
+    }
+
+
+def _alternative(nominal: dict[str, str], choice: Alternative) -> dict[str, str]:
+    said = {key: value for key, value in choice.model_dump().items() if value is not None}
+    if choice.reference:
+        said.setdefault("simulation_reference", choice.reference)
+    return nominal | said
 
 
 def toy_settings(dataset: Dataset, file: str) -> dict[str, Any]:

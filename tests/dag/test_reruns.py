@@ -1,5 +1,6 @@
 """What reruns what (contract 6): a change reruns what depends on it, and nothing else."""
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from tests.checkout import Checkout
 pytestmark = pytest.mark.xdist_group("dag")
 
 EFFICIENCY_PLOTS = Counter(plot_efficiency=1, plot_map=1, plot_stability=1)
+FACTORS = Counter(scale_factors=1, plot_scale_factors=1)
 SHAPES = Counter(turn_ons=1, stability=1)
 PLOTS = EFFICIENCY_PLOTS + Counter(plot_cutflow=1, plot_n_minus_one=1)
-RESULT = Counter(efficiency=1, summary=1, report=1) + SHAPES
+RESULT = Counter(efficiency=1, summary=1, report=1) + SHAPES + FACTORS
 AFTER_SKIM = Counter(aggregate=1, duplicates=1) + RESULT + PLOTS
 CONFIG = Counter(resolved_config=1)
 
@@ -49,8 +51,10 @@ def test_nothing_to_do(finished: Checkout) -> None:
         ("variables={met: {report: [20, 100, 250]}}", RESULT + EFFICIENCY_PLOTS),
         ("interval={method: wilson}", RESULT + EFFICIENCY_PLOTS),
         ("completeness=0.5", AFTER_SKIM - Counter(duplicates=1)),
-        ("variables={met: {label: missing}}", PLOTS + Counter(report=1)),
-        ("style={colours: ['#ff0000']}", PLOTS + Counter(report=1)),
+        ("variables={met: {label: missing}}", PLOTS + FACTORS + Counter(report=1)),
+        ("style={colours: ['#ff0000']}", PLOTS + Counter(plot_scale_factors=1, report=1)),
+        ("scale_factors={emu_met: {version: 2}}", FACTORS + Counter(report=1)),
+        ("luminosity={unit: /pb}", AFTER_SKIM - Counter(duplicates=1)),
         ("turn_ons=[]", Counter(plot_efficiency=1, report=1)),
         (
             "turn_ons=[{variable: met, range: [20, 250]}]",
@@ -59,7 +63,7 @@ def test_nothing_to_do(finished: Checkout) -> None:
         ("stability={block_events: 50}", Counter(stability=1, plot_stability=1, report=1)),
         ("on_unreadable=record", Counter(report=1)),
         ("site=far", Counter(report=1)),
-        ("title=Other", Counter(summary=1, report=1)),
+        ("title=Other", FACTORS + Counter(summary=1, report=1)),
     ],
 )
 def test_a_changed_setting(setting: str, expected: Counter, finished: Checkout) -> None:
@@ -125,6 +129,7 @@ def test_a_file_more_skims_only_that_file(copy: Checkout) -> None:
 
 
 def test_a_file_less_skims_nothing(copy: Checkout) -> None:
+    copy.edit("config/config.yaml", lambda text: re.sub(r"scale_factors:\n.*\n", "", text))
     found = copy.jobs("--config", "datasets=[small_G]")
     assert found["skim"] == 0
     assert found["aggregate"] == 1

@@ -33,6 +33,8 @@ from skimflow.toy import Sample, certified_sections
 
 G, H = (Sample(5, 0, primary_dataset="MuonEG", era=f"Run2016{era}") for era in "GH")
 WINDOWS = {"G": (278820, 280385), "H": (280919, 284044)}
+CLEAN = {"inputs": [], "duplicates": 0}
+SAMPLES = {"G": "MuonEG", "H": "MuonEG"}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def skims(toy: Callable, settings: Callable, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def result(skims: tuple[dict, Path]) -> Aggregate:
-    return aggregate(Request(skims[0], 1.0, str(skims[1]), WINDOWS))
+    return aggregate(Request(skims[0], 1.0, str(skims[1]), WINDOWS, SAMPLES))
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +94,40 @@ def test_completeness(result: Aggregate, skims: tuple[dict, Path]) -> None:
 
 def test_missing_sections_are_named(skims: tuple[dict, Path]) -> None:
     files = {"G": skims[0]["G"][:1], "H": skims[0]["H"]}
-    report = aggregate(Request(files, 1.0, str(skims[1]), WINDOWS)).completeness["datasets"]["G"]["luminosity_sections"]
+    report = aggregate(Request(files, 1.0, str(skims[1]), WINDOWS, SAMPLES)).completeness["datasets"]["G"][
+        "luminosity_sections"
+    ]
     assert list(report["missing"]) == ["278873"]
     assert report["processed"] < report["certified"]
+
+
+def test_luminosity_of_what_was_processed(skims: tuple[dict, Path], tmp_path: Path) -> None:
+    """A table with 0.5 /pb in each certified section; one of the files of G is left out."""
+    golden = {
+        run: [n for a, b in spans for n in range(a, b + 1)] for run, spans in json.loads(skims[1].read_text()).items()
+    }
+    lines = [f"{run}:1,{n}:{n},0.5" for run, sections in golden.items() for n in sections]
+    (tmp_path / "lumi.csv").write_text("\n".join(["#run:fill,ls,recorded(/pb)", *lines]))
+    files = {"G": skims[0]["G"][:1], "H": skims[0]["H"]}
+    found = aggregate(Request(files, 1.0, str(skims[1]), WINDOWS, SAMPLES, (str(tmp_path / "lumi.csv"), None)))
+    number = {d: sum(len(s) for run, s in golden.items() if w[0] <= int(run) <= w[1]) for d, w in WINDOWS.items()}
+    lost = len(golden["278873"])
+    done = {"G": number["G"] - lost, "H": number["H"]}
+    assert found.luminosity.splitlines()[1:] == [
+        f"MuonEG,all,{sum(number.values())},{sum(done.values())},{sum(done.values()) / 2},0,0",
+        *(f"MuonEG,{d},{number[d]},{done[d]},{done[d] / 2},0,0" for d in "GH"),
+    ]
+    assert found.completeness["luminosity"]["statement"] == f"{sum(done.values()) / 2:.3g} pb⁻¹"
+    sections = found.lumis_of["datasets"]
+    assert list(sections["G"]) == [run for run in golden if run != "278873" and int(run) <= WINDOWS["G"][1]]
+    assert found.lumis_of["samples"] == {"MuonEG": found.processed_lumis} == {"MuonEG": sections["G"] | sections["H"]}
+    text = summary(
+        pd.DataFrame(columns=["variable", "dataset", "sample", "reference"]), found.completeness, CLEAN, None, "Title"
+    )
+    assert (
+        f"MuonEG: {sum(done.values()) / 2:g} pb⁻¹ recorded, {sum(done.values())} of {sum(number.values())} cert" in text
+    )
+    assert f"dataset G: {lost} of {number['G']} certified luminosity sections were not processed (run 278873;" in text
 
 
 def test_cutflow_csv(result: Aggregate) -> None:
@@ -118,14 +151,14 @@ def with_failure(skims: tuple[dict, Path], settings: Callable, tmp_path: Path) -
 
 def test_too_few_files_is_refused(with_failure: dict, skims: tuple[dict, Path]) -> None:
     with pytest.raises(IncompleteError) as caught:
-        aggregate(Request(with_failure, 0.9, str(skims[1]), WINDOWS))
+        aggregate(Request(with_failure, 0.9, str(skims[1]), WINDOWS, SAMPLES))
     text = str(caught.value)
     assert "only 4 of 5 files were processed" in text
     assert "G: G2.root: is truncated" in text
 
 
 def test_enough_files_go_on_and_say_so(with_failure: dict, skims: tuple[dict, Path], result: Aggregate) -> None:
-    found = aggregate(Request(with_failure, 0.8, str(skims[1]), WINDOWS))
+    found = aggregate(Request(with_failure, 0.8, str(skims[1]), WINDOWS, SAMPLES))
     assert found.completeness["statement"] == "4 of 5 files, 80.0 % of events"
     failed = found.completeness["files"]["failed"]
     assert [(f["dataset"], f["file"], f["lfn"], f["reason"], f["message"]) for f in failed] == [
@@ -139,7 +172,7 @@ def test_a_file_counted_twice_is_noticed(skims: tuple[dict, Path], tmp_path: Pat
     once = pq.read_table(skims[0]["H"][0])
     write_table(merge([once, once]), path, read_stamp(skims[0]["H"][0]))
     with pytest.raises(InputError, match=r"dataset H: the accounting contradicts itself \(broken: entries = read"):
-        aggregate(Request({"H": [str(path)]}, 1.0, str(skims[1]), {"H": WINDOWS["H"]}))
+        aggregate(Request({"H": [str(path)]}, 1.0, str(skims[1]), {"H": WINDOWS["H"]}, SAMPLES))
 
 
 def test_efficiencies_are_the_counts_of_the_events(table: pd.DataFrame, skims: tuple[dict, Path]) -> None:
@@ -203,21 +236,20 @@ def test_absent_path(toy: Callable, skim: Callable, settings: Callable, measurem
 
 
 def test_summary_with_and_without_truth(table: pd.DataFrame, result: Aggregate) -> None:
-    clean = {"inputs": [], "duplicates": 0}
-    plain = summary(table, result.completeness, clean, None, "Title")
+    plain = summary(table, result.completeness, CLEAN, None, "Title")
     assert "4 of 4 files processed" in plain
     assert "truth" not in plain
     names = [*table["trigger"].unique()]
     within = {"none": {"selected": 800, "fired": dict.fromkeys(names, 690)}}
     sums = {"unbiased": {"selected": 1000, "fired": dict.fromkeys(names, 700)}, "references": within}
-    text = summary(table, result.completeness, clean, {"MuonEG": sums}, "Title")
+    text = summary(table, result.completeness, CLEAN, {"MuonEG": sums}, "Title")
     assert "0.8625   0.7000" in text
     assert "only triggered events" in text
     assert "warning" not in text
     bad = {"inputs": ["/a and /b are one file (ROOT UUID u1)"], "duplicates": 3}
     nothing = {"events": {"read": 10, "certified": 0}}
     uncertified = {**result.completeness, "datasets": {"G": nothing}}
-    assert "warning: dataset G: none of its 10 events is in" in summary(table, uncertified, clean, None, "Title")
+    assert "warning: dataset G: none of its 10 events is in" in summary(table, uncertified, CLEAN, None, "Title")
     text = summary(table, result.completeness, bad, None, "Title")
     assert "warning: counted twice: /a and /b are one file" in text
     assert "warning: counted twice: 3 events" in text
@@ -248,7 +280,7 @@ def test_reference_and_alpha(
     assert met["meaning"].unique().tolist() == [
         "P(trigger | offline selection hww_emu AND reference met fired), simulated tt"
     ]
-    text = summary(table, result.completeness, {"inputs": [], "duplicates": 0}, None, "Title")
+    text = summary(table, result.completeness, CLEAN, None, "Title")
     value = table[(table["reference"] == "met") & (table["trigger"] == "any") & (table["variable"] == "all")].iloc[0]
     assert f"{value['alpha']:10.4f}  [{value['alpha_low']:.4f}, {value['alpha_high']:.4f}]" in text
 
@@ -297,7 +329,7 @@ def test_figures_are_the_same_bytes_and_carry_provenance(
     for name, paint in figures.items():
         files = [[tmp_path / f"{name}{i}.{ending}" for ending in ("png", "pdf")] for i in (0, 1)]
         for pair in files:
-            draw(paint, pair, settings, {"completeness": "4 of 4 files", "code": "abc123"})
+            draw(paint, pair, settings, {"completeness": "4 of 4 files", "luminosity": "16.4 fb⁻¹", "code": "abc123"})
         for one, other in zip(*files, strict=True):
             assert one.read_bytes() == other.read_bytes(), name
             assert b"abc123" in one.read_bytes()

@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+import correctionlib
 import pandas as pd
 import pytest
 
@@ -46,12 +47,18 @@ def test_results(undisturbed: Checkout) -> None:
     text = (root / "summary.txt").read_text()
     assert "truth  unbiased" in text
     page = (root / "report.html").read_text(encoding="utf-8")
-    for shown in ("summary.txt", "met.png", "n_minus_one.png", "efficiency.csv", "turn_ons.csv", "stability.csv"):
+    tables = ("summary.txt", "efficiency.csv", "turn_ons.csv", "stability.csv", "luminosity.csv")
+    for shown in (*tables, "met.png", "n_minus_one.png", "emu_met.png"):
         assert shown in page
     names = {path.name for path in root.rglob("*") if path.is_file()}
     assert not [name for name in names if "partial" in name]
     for figure in ("met", "electron_pt-muon_pt", "cutflow", "n_minus_one", "stability"):
         assert {f"{figure}.png", f"{figure}.pdf"} <= names
+    assert correctionlib.CorrectionSet.from_file(str(root / "scalefactors.json.gz"))["emu_met"].evaluate("up", 30.0) > 0
+    assert {"submission.yaml", "emu_met.yaml"} == {path.name for path in (root / "hepdata").iterdir()}
+    sections = json.loads((root / "processed_lumis/datasets/small_G.json").read_text())
+    assert sections == json.loads((root / "processed_lumis.json").read_text()) != {}
+    assert re.search(r"^MuonEG: [\d.]+ pb⁻¹ recorded, .* 3 runs in part, scaled by their sections$", text, re.MULTILINE)
     for path in [*root.rglob("*.parquet")]:
         assert {"versions", "settings", "code"} <= set(read_stamp(path)), path
 

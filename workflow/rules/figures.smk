@@ -61,6 +61,26 @@ rule plot_stability:
         "../../scripts/plot_stability.py"
 
 
+rule plot_scale_factors:
+    """Each scale factor with its statistical and total uncertainty, and the efficiencies that it is made of."""
+    input:
+        table=RESULTS.scale_factors_csv,
+        efficiency=RESULTS.efficiency,
+    output:
+        **figures(
+            "scale_factors", CONFIG.scale_factors, "scale_factors", "scale factor"
+        ),
+    log:
+        RESULTS.log("plot_scale_factors"),
+    localrule: True
+    params:
+        names=list(CONFIG.scale_factors),
+        settings=targets.plot_settings(CONFIG),
+        code=fingerprint("skimflow.plots.scalefactors"),
+    script:
+        "../../scripts/plot_scale_factors.py"
+
+
 rule plot_cutflow:
     """Events left after each cut."""
     input:

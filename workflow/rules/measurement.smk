@@ -20,10 +20,18 @@ rule aggregate:
         locked,
         counts=TARGETS.skims(RESULTS.skim_counts),
         certified=TARGETS.certified(),
+        luminosity=[CONFIG.luminosity.table] if CONFIG.luminosity else [],
     output:
         counts=RESULTS.counts,
         completeness=RESULTS.completeness,
         processed_lumis=RESULTS.processed_lumis,
+        lumis_of=TARGETS.lumi_files(),
+        luminosity=report(
+            RESULTS.luminosity,
+            category="Tables",
+            labels={"table": "luminosity"},
+            caption="../report/luminosity.rst",
+        ),
         cutflow=report(
             RESULTS.cutflow,
             category="Tables",
@@ -36,6 +44,8 @@ rule aggregate:
     params:
         completeness=CONFIG.completeness,
         windows=targets.windows(CONFIG, TARGETS.datasets),
+        samples=targets.data_samples(TARGETS.datasets),
+        unit=CONFIG.luminosity.unit if CONFIG.luminosity else None,
         code=fingerprint("skimflow.aggregate"),
     script:
         "../../scripts/aggregate.py"
@@ -126,6 +136,34 @@ rule stability:
         "../../scripts/stability.py"
 
 
+rule scale_factors:
+    """Data over simulation, for correctionlib, as CSV and for HEPData."""
+    input:
+        efficiency=RESULTS.efficiency,
+        others=[
+            paths.Results(name).efficiency
+            for name in targets.other_measurements(CONFIG)
+        ],
+    output:
+        correctionlib=RESULTS.scale_factors,
+        csv=report(
+            RESULTS.scale_factors_csv,
+            category="Tables",
+            labels={"table": "scale factors"},
+            caption="../report/scale_factors_table.rst",
+        ),
+        hepdata=expand(RESULTS.hepdata, file=["submission", *CONFIG.scale_factors]),
+    log:
+        RESULTS.log("scale_factors"),
+    localrule: True
+    params:
+        others=targets.other_measurements(CONFIG),
+        settings=targets.scale_factor_settings(CONFIG),
+        code=fingerprint("skimflow.efficiency.publication"),
+    script:
+        "../../scripts/scale_factors.py"
+
+
 rule summary:
     """The table that ends a run; for toys, the truth beside the measurement."""
     input:
@@ -156,6 +194,7 @@ rule report:
         TARGETS.figures(),
         RESULTS.summary,
         RESULTS.cutflow,
+        RESULTS.luminosity,
         RESULTS.efficiency_csv,
         targets.tables(CONFIG),
         config=RESULTS.config,

@@ -109,7 +109,9 @@ def load(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Measuremen
         content = merge(sources[0][1], content)
         folder = base.parent
     config = validate(Config, content, sources)
-    return Measurement(config, _datasets(config, sources), _site(config, sources))
+    datasets = _datasets(config, sources)
+    _scale_factors(config, datasets, sources)
+    return Measurement(config, datasets, _site(config, sources))
 
 
 def validate(model: type[M], content: Mapping[str, Any], sources: list[tuple[str, dict]]) -> M:
@@ -198,6 +200,17 @@ def _counted_somewhere(config: Config, datasets: dict[str, Dataset], sources: li
                 f"{where}: references: {' and '.join(used)} select the events of dataset {name} differently "
                 "(give one of them a dataset of its own, of another name)"
             )
+
+
+def _scale_factors(config: Config, datasets: Mapping[str, Dataset], sources: list[tuple[str, dict]]) -> None:
+    for name, factor in config.scale_factors.items():
+        for key, kind in (("data", "data"), ("simulation", "mc")):
+            known = sorted({dataset.sample for dataset in datasets.values() if dataset.kind == kind})
+            sample = getattr(factor, key)
+            if sample not in known:
+                where = _origin(("scale_factors", name), sources) or "--config"
+                found = f"no dataset has the sample {sample} (known: {', '.join(known)})"
+                raise ConfigError(f"{where}: scale_factors.{name}.{key}: {found}{_guess(sample, known)}")
 
 
 def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[tuple[str, dict]]) -> str:

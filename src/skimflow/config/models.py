@@ -256,6 +256,76 @@ class Interval(Model):
     level: float = Field(0.682689492137086, gt=0, lt=1, description="Confidence level (0.6827 is one sigma).")
 
 
+class Alternative(Model):
+    """Another way to the same scale factor: what it does not say is as in the nominal one."""
+
+    measurement: Name | None = Field(
+        None,
+        description="Another measurement whose efficiencies are used: another tag selection, mass window, binning of "
+        "the fit. Its results must be there, in the same bins.",
+    )
+    data: Name | None = Field(None, description="Another sample of data.")
+    simulation: Name | None = Field(None, description="Another simulated process.")
+    trigger: Name | None = Field(None, description="Another path.")
+    reference: Name | None = Field(None, description="Another reference, for data and simulation.")
+    simulation_reference: Name | None = Field(
+        None,
+        description="Another reference for simulation only; `none` beside an orthogonal reference in data is the "
+        "effect of α, the correlation of reference and probe.",
+    )
+
+
+class Systematic(Model):
+    """A source of systematic uncertainty: one alternative or two."""
+
+    up: Alternative = Field(description="The alternative, or the upper one of two.")
+    down: Alternative | None = Field(None, description="The lower one; by default the mirror image of `up`.")
+    one_sided: bool = Field(
+        False, description="Without `down`: the down variation is the nominal value, not the mirror image."
+    )
+
+
+class ScaleFactor(Model):
+    """Efficiency in data over efficiency in simulation."""
+
+    data: Name = Field(description="Sample of data: a primary dataset.")
+    simulation: Name = Field(description="Simulated process.")
+    trigger: Name | None = Field(None, description="One of the paths (default: all of them combined).")
+    variables: tuple[Name, ...] = Field(
+        min_length=1, max_length=2, description="One variable with report edges, or the two of a map."
+    )
+    reference: Name = Field("none", description="Reference of both efficiencies.")
+    simulation_reference: Name | None = Field(None, description="Reference in simulation, if it is another one.")
+    clamp: tuple[Name, ...] | None = Field(
+        None,
+        description="Variables whose last bin holds for larger values too; of others they are an error (default: "
+        "variables whose first edge is not negative, such as momenta). Smaller values are always an error.",
+    )
+    systematics: dict[Name, Systematic] = Field(default_factory=dict, description="Sources of uncertainty.")
+    version: int = Field(1, ge=1, description="Number of this version, for those who use the file.")
+
+    @model_validator(mode="after")
+    def _sound(self) -> "ScaleFactor":
+        taken = {"nominal", "stat", "up", "down"} & self.systematics.keys()
+        if taken:
+            raise ValueError(f"systematics: {', '.join(sorted(taken))}: this name is taken")
+        unknown = set(self.clamp or ()) - set(self.variables)
+        if unknown:
+            raise ValueError(f"clamp: {', '.join(sorted(unknown))}: not among its variables")
+        return self
+
+
+class Luminosity(Model):
+    """Recorded luminosity, as brilcalc tells it, for the processed sections."""
+
+    table: str = Field(
+        description="Output of `brilcalc lumi`, per run (text or CSV) or per section (`--byls`), for the golden JSON."
+    )
+    unit: Literal["/b", "/mb", "/ub", "/nb", "/pb", "/fb"] | None = Field(
+        None, description="Unit of its column `recorded`, if the head of the table does not say it."
+    )
+
+
 class Style(Model):
     """How figures look. Changing it redraws figures and nothing else."""
 
@@ -307,6 +377,12 @@ class Config(Model):
     checksums: bool = Field(False, description="Let `snakemake check_inputs` read whole files and compare checksums.")
     completeness: float = Field(
         1.0, gt=0, le=1, description="Least fraction of files that must have been processed for a result."
+    )
+    luminosity: Luminosity | None = Field(None, description="How much luminosity the processed sections are.")
+    scale_factors: dict[Name, ScaleFactor] = Field(
+        default_factory=dict,
+        description="Scale factors, each a correction in `scalefactors.json.gz`; `null` leaves out those of a "
+        "file that this one extends.",
     )
     interval: Interval = Field(default_factory=Interval, description="Uncertainty of efficiencies.")
     style: Style = Field(default_factory=Style, description="Look of the figures.")
@@ -390,6 +466,23 @@ class Config(Model):
             if kind == "mc" or dataset in map(dataset_name, own):
                 found[name] = reference
         return found
+
+    @field_validator("scale_factors", mode="before")
+    @classmethod
+    def _null_is_none(cls, value: object) -> object:
+        """A file that extends another leaves its scale factors out with `scale_factors: null`."""
+        return {} if value is None else value
+
+    @model_validator(mode="after")
+    def _scale_factors_are_measured(self) -> "Config":
+        maps = [(map_.x, map_.y) for map_ in self.maps]
+        for name, factor in self.scale_factors.items():
+            if len(factor.variables) == 2 and factor.variables not in maps:
+                raise ValueError(f"scale_factors: {name}: there is no map of {' and '.join(factor.variables)}")
+            for variable in factor.variables:
+                if variable not in self.variables or not self.variables[variable].report:
+                    raise ValueError(f"scale_factors: {name}: {variable} is not a variable with report edges")
+        return self
 
 
 class Toy(Model):

@@ -37,12 +37,13 @@ def draw(
     Args:
         paint: fills an empty figure.
         settings: those of `targets.plot_settings`.
-        stamp: provenance, kept in the file's metadata; its `completeness` is printed on the figure.
+        stamp: provenance, kept in the file's metadata; its `completeness` and `luminosity` are printed on the
+            figure.
     """
     with plt.style.context([mplhep.style.CMS, {"font.size": 18, "svg.hashsalt": "skimflow"}]):
         figure = plt.figure(figsize=size, layout="constrained", dpi=_DPI)
         paint(figure)
-        _label(figure, settings["style"], stamp.get("completeness", ""))
+        _label(figure, settings["style"], stamp)
         # Laid out once for all formats: it takes longer than to draw, and savefig would do it twice for each.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
@@ -84,12 +85,14 @@ def no_data(axes: Axes) -> None:
     axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", va="center", color="0.5")
 
 
-def _label(figure: Figure, style: Mapping[str, Any], completeness: str) -> None:
+def _label(figure: Figure, style: Mapping[str, Any], stamp: Mapping[str, Any]) -> None:
     axes = figure.axes[0]
     name = rf"$\mathbf{{{style['experiment']}}}$ " if style["experiment"] else ""
     axes.text(0, 1.01, f"{name}$\\it{{{style['status'].replace(' ', '~')}}}$", transform=axes.transAxes, va="bottom")
     energy = f"{style['energy']:g} TeV" if style["energy"] else ""
-    right = ", ".join(part for part in (completeness, energy) if part)
+    luminosity = stamp.get("luminosity", "").replace("⁻¹", "$^{-1}$")
+    energy = f"{luminosity} ({energy})" if luminosity and energy else luminosity or energy
+    right = ", ".join(part for part in (stamp.get("completeness", ""), energy) if part)
     axes.text(1, 1.01, right, transform=axes.transAxes, ha="right", va="bottom", fontsize="small")
 
 

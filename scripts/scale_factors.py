@@ -1,0 +1,23 @@
+"""Rule `scale_factors`."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from skimflow.efficiency.publication import correction_set, hepdata
+from skimflow.efficiency.scalefactors import scale_factors
+from skimflow.io.outputs import read_stamp, write_bytes, write_text
+from skimflow.logs import reporting
+from skimflow.provenance import stamp
+
+with reporting(snakemake.log[0]):
+    params, output = snakemake.params, snakemake.output
+    sources = dict(zip(["", *params.others], [snakemake.input.efficiency, *snakemake.input.others], strict=True))
+    table = scale_factors({name: pd.read_parquet(path) for name, path in sources.items()}, params.settings)
+    completeness = {path: read_stamp(path)["completeness"] for path in sources.values()}
+    provenance = stamp(params.settings, params.code, completeness=completeness)
+    write_bytes(correction_set(table, params.settings, provenance), output.correctionlib)
+    write_text(table.to_csv(index=False), output.csv)
+    files = {Path(path).name: path for path in output.hepdata}
+    for name, text in hepdata(table, params.settings).items():
+        write_text(text, files[name])
