@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,10 @@ from skimflow.config.loading import read_yaml
 from skimflow.skim import Task, skim_file
 from skimflow.targets import skim_settings
 from skimflow.toy import Sample, write_file
+
+# No deadline: how long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("SKIMFLOW_TEST_DATA", ROOT.parent / "shared" / "data"))

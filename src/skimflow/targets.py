@@ -333,11 +333,13 @@ def truth_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, An
     for dataset in datasets.values():
         files = dataset.toy.files if dataset.toy else 0
         samples.setdefault(dataset.sample, []).extend(_sample(dataset, index) for index in range(files))
+    probe = probe_settings(config, "data")
+    del probe["on_missing"]  # the toy has every path
     return {
         "samples": {name: files for name, files in samples.items() if files},
         "analysis": config.analysis,
         "selection": config.selection.model_dump(mode="json"),
-        "probe": probe_settings(config, "data"),
+        "probe": probe,
         "references": {name: list(reference.paths) for name, reference in config.references.items()},
     }
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skimflow.counts import SCHEMA, Axis, assemble, binned, merge, read, tally
@@ -18,9 +18,6 @@ from skimflow.counts.axes import coarse
 from skimflow.counts.table import Bins, Rows
 from skimflow.counts.views import by_value, select, summed
 
-# No deadline: how long an example takes says nothing on a busy machine.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 weights = st.floats(allow_nan=False, allow_infinity=False, width=32).filter(lambda w: abs(w) < 1e30)
 events = st.lists(st.tuples(st.integers(-2, 4), st.booleans(), weights), min_size=1, max_size=30)
 places = st.tuples(st.sampled_from(["", "met"]), st.integers(-2, 4), st.integers(0, 3), st.integers(0, 2))

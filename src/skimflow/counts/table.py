@@ -20,6 +20,7 @@ associative. Beside each rounded sum stands the remainder that rounding dropped 
 they are the exact sum, in a form that does not depend on how it was reached.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -123,7 +124,7 @@ class Bins:
         sumw = sumw2 = number.astype(float)
         weights = [values[chosen] for values in (self._weight, factor) if values is not None]
         if weights:
-            weight = np.prod(weights, axis=0)
+            weight = functools.reduce(np.multiply, weights)
             sumw, sumw2 = np.bincount(inverse, weight, size), np.bincount(inverse, weight**2, size)
         return {f"{name}_n": number, f"{name}_sumw": sumw, f"{name}_sumw2": sumw2}
 
