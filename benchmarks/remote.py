@@ -130,7 +130,7 @@ def served(path: Path) -> Iterator[dict]:
 
 def one(path: Path, server: tuple | None, latency: float) -> dict[str, float]:
     """Skim the file, from disk or from a server behind a relay."""
-    command = [sys.executable, skim.__file__, "--one", "{}", "1"]
+    command = [sys.executable, str(skim.ONE), "{}", "1"]
     if server is None:
         return {**skim.measure(command, path), "reads": 0, "received": 0}
     url, port, web = server

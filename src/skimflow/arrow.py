@@ -22,13 +22,13 @@ def numbers(values: np.ndarray, kind: pa.DataType | None = None) -> pa.Array:
 def texts(words: Sequence[str], index: np.ndarray) -> pa.Array:
     """The words at these places, shape (n,)."""
     content = [word.encode() for word in words]
-    length = np.array([len(word) for word in content], np.int64)
-    start, chosen = (np.cumsum(length) - length)[index], length[index]
-    ends = np.concatenate([[0], np.cumsum(chosen)])
-    letters = np.frombuffer(b"".join(content), np.uint8)
-    data = letters[np.repeat(start - ends[:-1], chosen) + np.arange(ends[-1])]
-    buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(data)]
-    return pa.Array.from_buffers(pa.string(), len(index), buffers)
+    length = np.array([len(word) for word in content], np.int32)
+    start, chosen = (np.cumsum(length, dtype=np.int32) - length)[index], length[index]
+    ends = np.concatenate([[0], np.cumsum(chosen)]).astype(np.int32)
+    letters = np.repeat(start - ends[:-1], chosen)
+    letters += np.arange(ends[-1], dtype=np.int32)
+    data = np.frombuffer(b"".join(content), np.uint8)[letters]
+    return pa.Array.from_buffers(pa.string(), len(index), [None, pa.py_buffer(ends), pa.py_buffer(data)])
 
 
 def lists(values: np.ndarray, lengths: np.ndarray) -> pa.Array:
