@@ -62,7 +62,7 @@ def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD
         tree = None
         for columns in _kept(sample, events, book):
             content = _branches(columns, filler, sample)
-            tree = tree or _tree(file, content)
+            tree = tree or _tree(file, content, baskets=events // _BASKET + 2)
             tree.extend(content)
         for name, content in (("LuminosityBlocks", book.sections()), ("Runs", book.runs())):
             _tree(file, content, name).extend(content)
