@@ -1,6 +1,7 @@
 """What every analysis module offers, and what its selection returns."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -25,6 +26,31 @@ class Selection(NamedTuple):
     """Quantities of the candidates, shape (candidates,)."""
     cuts: list[Cut]
     """Ordered cuts on the candidates."""
+    event: np.ndarray | None = None
+    """Which event each candidate is in, ascending, shape (candidates,); an event of the steps may have none or several.
+    Without it there is one candidate in each event that passes the steps."""
+    decisions: Mapping[str, np.ndarray] = MappingProxyType({})
+    """Probes that are no trigger paths, such as matched objects: name and who passes, shape (candidates,), bool. They
+    are counted in place of the paths of the configuration."""
+    asked: Mapping[str, np.ndarray] = MappingProxyType({})
+    """For decisions that only some candidates are asked for: name and which, shape (candidates,), bool."""
+
+    @property
+    def events(self) -> np.ndarray:
+        """Which event each candidate is in, shape (candidates,)."""
+        passed = np.logical_and.reduce([mask for _, mask in self.steps])
+        return np.flatnonzero(passed) if self.event is None else self.event
+
+    def at(self, keep: np.ndarray) -> "Selection":
+        """The same with the candidates of a mask, shape (candidates,)."""
+        return Selection(
+            self.steps,
+            {name: values[keep] for name, values in self.columns.items()},
+            [cut._replace(passed=cut.passed[keep]) for cut in self.cuts],
+            self.events[keep],
+            {name: mask[keep] for name, mask in self.decisions.items()},
+            {name: mask[keep] for name, mask in self.asked.items()},
+        )
 
 
 class Analysis(Protocol):
