@@ -23,7 +23,8 @@ from skimflow.efficiency.intervals import Estimate, interval
 Array = np.ndarray
 Z_WIDTH = 2.4955
 _BINOMIAL = "clopper_pearson"
-_FEWEST, _SHAPELESS = 20.0, 10.0
+_FEWEST, _SHAPELESS, _TAILLESS = 20.0, 10.0, 1000.0
+_SPECTRA = ("passed", "failed")
 _FINER = 4
 _POOR = 1e-3
 _TINY = 1e-9
@@ -107,32 +108,34 @@ class Fits(NamedTuple):
     """Expected contents, shape (bins, 4, m): passing probes, their background, failing probes, their background."""
 
 
-def fit(spectra: Spectra, level: float, background: str = "exponential") -> Fits:
+def fit(spectra: Spectra, level: float, signal: str = "crystal_ball", background: str = "exponential") -> Fits:
     """Efficiency from a fit to both spectra at once: extended, binned, with the efficiency as a parameter.
 
-    The signal is a Breit-Wigner of the Z's width with a Gaussian resolution (Voigt profile), of one shape in both
-    spectra: that is stable with few failing probes, and where it is not true the fit is poor and says so. Each spectrum
-    has a background of its own: `exponential`, or `cms`, erfc × exp as RooCMSShape of cmssw's PhysicsTools/TagAndProbe,
-    for pT cuts that leave a shoulder below the peak; with less than five probes beside the peak its shape is fixed. The
-    interval is that of MINOS.
+    The signal has one shape in both spectra: that is stable with few failing probes, and where it is not true the fit
+    is poor and says so. It is a Gaussian with a power law on either side (`crystal_ball`, two-sided, after SLAC-R-236
+    (1980)), which follows the distortion of the peak that pT bins of the probe make; or `voigt`, a Breit-Wigner of the
+    Z's width with a Gaussian resolution, which does not, but has fewer parameters. Each spectrum has a background of
+    its own: `exponential`, or `cms`, erfc × exp as RooCMSShape of cmssw's PhysicsTools/TagAndProbe, for pT cuts that
+    leave a shoulder below the peak. Parameters that few probes do not tell are fixed: the shape of a background of less
+    than five probes beside the peak, the powers of the tails below a thousand probes. The interval is that of MINOS.
 
     A fit is not valid if there are too few probes, no minimum or no interval was found, or the probability of its χ² is
     below 0.001.
 
     Raises:
-        ValueError: the background is unknown.
+        ValueError: signal or background are unknown.
     """
-    if background not in _BACKGROUNDS:
-        raise ValueError(f"unknown background {background} (known: {', '.join(_BACKGROUNDS)})")
+    for name, known in ((signal, _SIGNALS), (background, _BACKGROUNDS)):
+        if name not in known:
+            raise ValueError(f"unknown shape {name} (known: {', '.join(known)})")
     scale = spectra.scale
     passed, failed = ((content * scale).clip(0) for content in (spectra.passed, spectra.failed))
-    model = _Model(spectra.edges, background)
+    model = _Model(spectra.edges, signal, background)
     fitted = [_fitted(model, p, f, level) for p, f in zip(passed, failed, strict=True)]
-    valid = np.array([not one.reason for one in fitted], bool)
     curves = np.array([one.curves for one in fitted]).reshape(-1, 4, len(spectra.edges) - 1)
     return Fits(
         _gathered([one.estimate for one in fitted]),
-        valid,
+        np.array([not one.reason for one in fitted], bool),
         [one.reason for one in fitted],
         *np.array([one.goodness for one in fitted], float).reshape(-1, 3).T,
         model.names,
@@ -212,7 +215,19 @@ def _deviance(count: float, expected: float) -> float:
 
 # Fitting.
 
-_SHAPES = Callable[..., Array]
+
+def _crystal_ball(
+    mass: Array, mean: float, sigma: float, alpha_low: float, alpha_high: float, n_low: float, n_high: float
+) -> Array:
+    """Gaussian core, and from `alpha` widths away power laws that continue it smoothly."""
+    x = (mass - mean) / sigma
+    alpha, n = np.where(x < 0, alpha_low, alpha_high), np.where(x < 0, n_low, n_high)
+    beyond = np.maximum(np.abs(x) - alpha, 0)
+    return np.exp(np.where(beyond > 0, -n * np.log1p(alpha * beyond / n) - alpha**2 / 2, -(x**2) / 2))
+
+
+def _voigt(mass: Array, mean: float, sigma: float) -> Array:
+    return voigt_profile(mass - mean, sigma, Z_WIDTH / 2)
 
 
 def _exponential(mass: Array, slope: float) -> Array:
@@ -223,45 +238,61 @@ def _cms(mass: Array, slope: float, edge: float, rise: float) -> Array:
     return erfc((edge - mass) * rise) * np.exp(-slope * (mass - mass[0]))
 
 
-# Parameters of each background: where they start, and their limits.
-_SLOPE = {"slope": (0.02, (-0.1, 0.3))}
-_BACKGROUNDS: dict[str, tuple[_SHAPES, dict]] = {
-    "exponential": (_exponential, _SLOPE),
-    "cms": (_cms, {**_SLOPE, "edge": (65.0, (40.0, 90.0)), "rise": (0.05, (0.01, 0.3))}),
+class _Shape(NamedTuple):
+    """A function of the mass, and where each of its parameters starts and ends."""
+
+    density: Callable[..., Array]
+    parameters: dict[str, tuple[float, tuple[float, float]]]
+
+
+_MEAN, _SLOPE = {"mean": (91.0, (88.0, 94.0))}, {"slope": (0.02, (-0.1, 0.3))}
+_ALPHA, _POWER = (1.2, (0.3, 5.0)), (2.0, (0.5, 30.0))
+_TAILS = {"alpha_low": _ALPHA, "alpha_high": _ALPHA, "n_low": _POWER, "n_high": _POWER}
+_SIGNALS = {
+    "crystal_ball": _Shape(_crystal_ball, {**_MEAN, "sigma": (2.0, (0.3, 6.0)), **_TAILS}),
+    "voigt": _Shape(_voigt, {**_MEAN, "sigma": (1.5, (0.05, 6.0))}),
+}
+_BACKGROUNDS = {
+    "exponential": _Shape(_exponential, _SLOPE),
+    "cms": _Shape(_cms, {**_SLOPE, "edge": (65.0, (40.0, 90.0)), "rise": (0.05, (0.01, 0.3))}),
 }
 
 
 class _Model:
     """Expected contents of both spectra; parameters in the order of `names`."""
 
-    def __init__(self, edges: Array, background: str):
+    def __init__(self, edges: Array, signal: str, background: str):
         step = np.diff(edges)[:, None] / _FINER
         self._points = (edges[:-1, None] + step * (np.arange(_FINER) + 0.5)).reshape(-1)
-        self._shape, own = _BACKGROUNDS[background]
-        self.limits = {"efficiency": (0, 1), "signal": (0, None), "mean": (88, 94), "sigma": (0.05, 6)}
-        self.start = {"mean": 91.0, "sigma": 1.5}
-        for spectrum in ("passed", "failed"):
-            self.limits[f"background_{spectrum}"] = (0, None)
-            self.limits |= {f"{name}_{spectrum}": limits for name, (_, limits) in own.items()}
-            self.start |= {f"{name}_{spectrum}": start for name, (start, _) in own.items()}
-        self.names = tuple(self.limits)
-        self.shapes = [f"{name}_{spectrum}" for spectrum in ("passed", "failed") for name in own]
+        self._signal, self._background = _SIGNALS[signal], _BACKGROUNDS[background]
+        self._first = 2 + len(self._signal.parameters)
+        own = {"efficiency": (0.5, (0, 1)), "signal": (0, (0, None)), **self._signal.parameters}
+        for spectrum in _SPECTRA:
+            own[f"background_{spectrum}"] = (0, (0, None))
+            own |= {f"{name}_{spectrum}": place for name, place in self._background.parameters.items()}
+        self.names = tuple(own)
+        self.start = {name: start for name, (start, _) in own.items()}
+        self.limits = {name: limits for name, (_, limits) in own.items()}
 
     def __call__(self, values: Array) -> Array:
         """Passing probes, their background, failing probes, their background; shape (4, m)."""
-        efficiency, signal, mean, sigma = values[:4]
-        peak = signal * self._fractions(voigt_profile(self._points - mean, sigma, Z_WIDTH / 2))
-        passed, failed = map(self._background, np.reshape(values[4:], (2, -1)))
-        return np.stack([efficiency * peak + passed, passed, (1 - efficiency) * peak + failed, failed])
+        peak = values[1] * self._fractions(self._signal, values[2 : self._first])
+        passed, failed = (
+            row[0] * self._fractions(self._background, row[1:]) for row in np.reshape(values[self._first :], (2, -1))
+        )
+        return np.stack([values[0] * peak + passed, passed, (1 - values[0]) * peak + failed, failed])
 
-    def _background(self, values: Array) -> Array:
-        return values[0] * self._fractions(self._shape(self._points, *values[1:]))
-
-    @staticmethod
-    def _fractions(density: Array) -> Array:
+    def _fractions(self, shape: _Shape, values: Array) -> Array:
         """Share of each mass bin in a shape."""
-        content = density.reshape(-1, _FINER).sum(axis=1)
+        content = shape.density(self._points, *values).reshape(-1, _FINER).sum(axis=1)
         return content / max(content.sum(), _TINY)
+
+    def undetermined(self, start: dict[str, float]) -> list[str]:
+        """Parameters that so few probes do not tell: the shape of a small background, the powers of the tails."""
+        names = [
+            f"{n}_{s}" for s in _SPECTRA if start[f"background_{s}"] < _SHAPELESS for n in self._background.parameters
+        ]
+        return names + [name for name in ("n_low", "n_high") if name in self.names and start["signal"] < _TAILLESS]
 
 
 class _Fitted(NamedTuple):
@@ -281,11 +312,12 @@ def _fitted(model: _Model, passed: Array, failed: Array, level: float) -> _Fitte
     def cost(values: Array) -> float:
         return poisson_chi2(observed.reshape(-1), np.maximum(model(values)[::2], _TINY).reshape(-1))
 
-    minuit = Minuit(cost, _start(model, passed, failed), name=model.names)
+    start = _start(model, passed, failed)
+    minuit = Minuit(cost, [start[name] for name in model.names], name=model.names)
     for name, limits in model.limits.items():
         minuit.limits[name] = limits
-    for name in model.shapes:  # a handful of probes beside the peak does not tell the shape of a background
-        minuit.fixed[name] = minuit.values[f"background_{name.split('_')[1]}"] < _SHAPELESS
+    for name in model.undetermined(start):
+        minuit.fixed[name] = True
     minuit.migrad()
     values = list(minuit.values)
     curves = model(np.array(values))
@@ -296,15 +328,14 @@ def _fitted(model: _Model, passed: Array, failed: Array, level: float) -> _Fitte
     return _Fitted(_NO_DATA if reason else estimate, reason, goodness, values, curves)
 
 
-def _start(model: _Model, passed: Array, failed: Array) -> list[float]:
+def _start(model: _Model, passed: Array, failed: Array) -> dict[str, float]:
     """Where to start: the outer quarters of the mass range on either side are taken for background."""
     edge, start, signal = len(passed) // 4, dict(model.start), []
-    for name, content in (("passed", passed), ("failed", failed)):
+    for name, content in zip(_SPECTRA, (passed, failed), strict=True):
         background = max(2 * float(content[:edge].sum() + content[-edge:].sum()), 1.0)
         start[f"background_{name}"] = background
         signal.append(max(float(content.sum()) - background, 1.0))
-    start |= {"efficiency": min(max(signal[0] / sum(signal), 0.02), 0.98), "signal": sum(signal)}
-    return [start[name] for name in model.names]
+    return start | {"efficiency": min(max(signal[0] / sum(signal), 0.02), 0.98), "signal": sum(signal)}
 
 
 def _interval(minuit: Minuit, level: float) -> tuple[Estimate, str]:
@@ -324,7 +355,7 @@ def _goodness(observed: Array, expected: Array, parameters: int) -> tuple[float,
     """χ², degrees of freedom and probability, with mass bins joined until five probes are expected."""
     chi2, joined = 0.0, 0
     for content, model in zip(observed, expected, strict=True):
-        group = (np.cumsum(model) // 5).astype(int)
+        group = np.minimum(np.cumsum(model) // 5, max(model.sum() // 5 - 1, 0)).astype(int)
         wanted = np.bincount(group, model)
         chi2 += poisson_chi2(np.bincount(group, content)[wanted > 0], wanted[wanted > 0])
         joined += np.count_nonzero(wanted > 0)
