@@ -16,17 +16,19 @@ V5, DY_2017 = "UnROOT_NanoAODv5_ttbar2018_1000ev", "HiggsDNA_DYJetsToLL_UL2017v9
 DIMUON, DATA_2022 = "coffea_nano_dimuon_2018A_40ev", "HiggsDNA_EGamma2022F_100ev"
 LOOSE = {"mass": (20, 400), "opposite_charge": False}
 RUN3 = {"nanoaod": "v12", "year": 2022}
+# In the menus of 2017 and 2018 the filter of the two-muon path sets this bit, and not TrkIsoVVL as in 2016.
+LEGS = {"Mu12": {"bit": "2mu", "min_pt": 12}, "Mu23": {"bit": "2mu", "min_pt": 23}}
 
 
 @pytest.mark.parametrize(
     ("name", "base", "changes", "expected"),
     [
-        (DY_2017, MUON, {"nanoaod": "v9", "year": 2017}, None),
-        (DY_2017, ELECTRON, {"nanoaod": "v9", "year": 2017}, None),
-        (DIMUON, MUON, {"nanoaod": "v5", "year": 2018}, None),
-        ("coffea_nano_dy_40ev", ELECTRON, {"nanoaod": "v5", "year": 2018}, None),
-        (V5, MUON, {"nanoaod": "v5", "year": 2018, **LOOSE}, None),
-        (V5, ELECTRON, {"nanoaod": "v5", "year": 2018, **LOOSE}, None),
+        (DY_2017, MUON, {"nanoaod": "v9", "year": 2017, "legs": LEGS}, None),
+        (DY_2017, ELECTRON, {"nanoaod": "v9", "year": 2017}, (13, {"Ele12": 12, "Ele23": 12})),
+        (DIMUON, MUON, {"nanoaod": "v5", "year": 2018, "legs": LEGS}, None),
+        ("coffea_nano_dy_40ev", ELECTRON, {"nanoaod": "v5", "year": 2018}, (3, {"Ele12": 3, "Ele23": 3})),
+        (V5, MUON, {"nanoaod": "v5", "year": 2018, "legs": LEGS, **LOOSE}, None),
+        (V5, ELECTRON, {"nanoaod": "v5", "year": 2018, **LOOSE}, (9, {"Ele12": 6, "Ele23": 5})),
         (
             DATA_2022,
             ELECTRON,
@@ -35,7 +37,7 @@ RUN3 = {"nanoaod": "v12", "year": 2022}
                 "tag": {"id": "cutBased", "min_id": 4, "paths": ["HLT_Ele32_WPTight_Gsf"]},
                 "probe": {"id": "cutBased", "min_id": 1},
             },
-            None,
+            (4, {"Ele12": 3, "Ele23": 3}),
         ),
     ],
 )

@@ -8,7 +8,7 @@ import uproot
 # Places of bits, from the branch's description in the files themselves.
 PLACES = {
     "electron": {"CaloIdL_TrackIdL_IsoVL": 0, "WPTight": 1, "1e-1mu": 5},
-    "muon": {"TrkIsoVVL": 0, "Iso": 1, "1mu": 3, "1mu-1e": 5},
+    "muon": {"TrkIsoVVL": 0, "Iso": 1, "1mu": 3, "2mu": 4, "1mu-1e": 5},
 }
 CODES = {"electron": 11, "muon": 13}
 
