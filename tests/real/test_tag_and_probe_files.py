@@ -23,11 +23,11 @@ LEGS = {"Mu12": {"bit": "2mu", "min_pt": 12}, "Mu23": {"bit": "2mu", "min_pt": 2
 @pytest.mark.parametrize(
     ("name", "base", "changes", "expected"),
     [
-        (DY_2017, MUON, {"nanoaod": "v9", "year": 2017, "legs": LEGS}, None),
+        (DY_2017, MUON, {"nanoaod": "v9", "year": 2017, "legs": LEGS}, (10, {"Mu12": 10, "Mu23": 10})),
         (DY_2017, ELECTRON, {"nanoaod": "v9", "year": 2017}, (13, {"Ele12": 12, "Ele23": 12})),
-        (DIMUON, MUON, {"nanoaod": "v5", "year": 2018, "legs": LEGS}, None),
+        (DIMUON, MUON, {"nanoaod": "v5", "year": 2018, "legs": LEGS}, (5, {"Mu12": 4, "Mu23": 4})),
         ("coffea_nano_dy_40ev", ELECTRON, {"nanoaod": "v5", "year": 2018}, (3, {"Ele12": 3, "Ele23": 3})),
-        (V5, MUON, {"nanoaod": "v5", "year": 2018, "legs": LEGS, **LOOSE}, None),
+        (V5, MUON, {"nanoaod": "v5", "year": 2018, "legs": LEGS, **LOOSE}, (14, {"Mu12": 14, "Mu23": 14})),
         (V5, ELECTRON, {"nanoaod": "v5", "year": 2018, **LOOSE}, (9, {"Ele12": 6, "Ele23": 5})),
         (
             DATA_2022,
@@ -42,7 +42,7 @@ LEGS = {"Mu12": {"bit": "2mu", "min_pt": 12}, "Mu23": {"bit": "2mu", "min_pt": 2
     ],
 )
 def test_pairs_agree_with_plain_python(
-    name: str, base: dict[str, Any], changes: dict[str, Any], expected: Any, data: Path
+    name: str, base: dict[str, Any], changes: dict[str, Any], expected: tuple[int, dict[str, int]], data: Path
 ) -> None:
     assert agrees(data / f"nano/{name}.root", settings(base, **changes)) == expected
 

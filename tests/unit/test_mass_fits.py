@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.optimize import brentq, minimize
 from scipy.stats import crystalball, expon, poisson
 
@@ -11,6 +12,7 @@ from skimflow.efficiency import interval
 from skimflow.efficiency.crosstrigger import CrossTrigger, Legs, bin_of, cross_trigger
 from skimflow.efficiency.intervals import Estimate
 from skimflow.efficiency.tagandprobe import Fits, Spectra, Windows, counting, fit
+from skimflow.plots.mass import Spectrum, mass_fit
 
 SIGMA = 0.682689492137086
 EDGES = np.arange(60, 121, 1.0)
@@ -191,6 +193,23 @@ def test_what_cannot_be_asked() -> None:
         counting(spectra, SIGMA, Windows((80.5, 101.5), (70.5, 80.5), (101.5, 111.5)))
     with pytest.raises(ValueError, match="not symmetric"):
         counting(spectra, SIGMA, Windows((81, 101), (61, 71), (101, 111)))
+
+
+def test_figure() -> None:
+    spectra = thrown((0.9, 900, 300, 200), 1)
+    curves = fit(spectra, SIGMA).curves[0]
+    sides = [
+        Spectrum(content[0], np.sqrt(content[0]), *pair)
+        for content, pair in zip(spectra[1:3], (curves[:2], curves[2:]), strict=True)
+    ]
+    figure = Figure()
+    mass_fit(figure, EDGES, *sides, "Mu23", {"style": {"colours": ["#3f90da", "#bd1f01"]}})
+    passing, failing, *distances = figure.axes
+    for axes, side in ((passing, sides[0]), (failing, sides[1])):
+        assert axes.get_ylim()[1] > side.content.max()
+    drawn = [patch.get_data().values for axes in distances for patch in axes.patches]
+    # In units of their errors, the points lie about the fit.
+    assert [0.6 < values.std() < 1.4 for values in drawn] == [True] * 2
 
 
 # Legs to events.
