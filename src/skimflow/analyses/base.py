@@ -32,6 +32,8 @@ class Selection(NamedTuple):
     decisions: Mapping[str, np.ndarray] = MappingProxyType({})
     """Probes that are no trigger paths, such as matched objects: name and who passes, shape (candidates,), bool. They
     are counted in place of the paths of the configuration."""
+    asked: Mapping[str, np.ndarray] = MappingProxyType({})
+    """For decisions that only some candidates are asked for: name and which, shape (candidates,), bool."""
 
     @property
     def events(self) -> np.ndarray:
@@ -47,6 +49,7 @@ class Selection(NamedTuple):
             [cut._replace(passed=cut.passed[keep]) for cut in self.cuts],
             self.events[keep],
             {name: mask[keep] for name, mask in self.decisions.items()},
+            {name: mask[keep] for name, mask in self.asked.items()},
         )
 
 

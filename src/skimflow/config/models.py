@@ -247,6 +247,71 @@ class HwwEmu(Model):
     min_met: float = Field(20, ge=0, description="PUPPI missing transverse momentum above this, GeV.")
 
 
+class ProbeLepton(Model):
+    """Offline requirements on a lepton of tag and probe: for the probe, best those of the main selection."""
+
+    id: str = Field(description="Identification flag, a branch `Electron_…` or `Muon_…`.")
+    min_id: int = Field(1, description="Its least value: 1 for flags, a working point such as 4 for `cutBased`.")
+    isolation: str | None = Field(None, description="Relative isolation, a branch of the lepton.")
+    max_isolation: float = Field(0.15, gt=0, description="Isolated better than this, where `isolation` names a branch.")
+    min_pt: float = Field(ge=0, description="pT above this, GeV.")
+    max_eta: float = Field(gt=0, description="|η| below this.")
+    gap: tuple[float, float] | None = Field(None, description="|η| from and to which none is taken (1.4442, 1.566).")
+
+
+class TriggerObject(Model):
+    """A trigger object that a lepton is matched to."""
+
+    bit: str = Field(description="Filter bit by name, such as TrkIsoVVL (`physics/trigger_objects.py` lists them).")
+    min_pt: float = Field(0, ge=0, description="Online pT at least this, GeV: the threshold of the leg.")
+
+
+class TagLepton(ProbeLepton):
+    """The tag: also matched to an object of a single-lepton path that the event fired."""
+
+    paths: tuple[Annotated[str, Field(pattern=r"^HLT_\w+$")], ...] = Field(
+        min_length=1, description="Single-lepton paths, one of which the event fired."
+    )
+    object: TriggerObject = Field(description="What the tag is matched to.")
+
+
+class DzFilter(Model):
+    """The vertex-distance filter of a path with two legs, relative to the path without it; neither may be prescaled."""
+
+    path: Annotated[str, Field(pattern=r"^HLT_\w+$")] = Field(description="The path with the filter.")
+    reference: Annotated[str, Field(pattern=r"^HLT_\w+$")] = Field(description="The same path without it.")
+
+
+class TagAndProbe(Model):
+    """Selection of `tag_and_probe`: pairs of a tag and a probe from Z→ee or Z→μμ."""
+
+    QUANTITIES: ClassVar[tuple[str, ...]] = (
+        *("probe_pt", "probe_eta", "probe_abs_eta", "probe_phi", "tag_pt", "mass", "npv", "run"),
+    )
+    """What `variables` may name."""
+
+    flavour: Literal["electron", "muon"] = Field(description="Which leptons.")
+    nanoaod: str = Field(pattern=r"^v\d+$", description="NanoAOD version, which numbers the filter bits.")
+    year: int = Field(ge=2015, le=2026, description="Year of the HLT menu: 2016 has muon filter bits of its own.")
+    tag: TagLepton = Field(description="The tag.")
+    probe: ProbeLepton = Field(description="The probe, before any trigger.")
+    max_delta_r: float = Field(0.1, gt=0, description="A lepton and its trigger object are closer than this.")
+    opposite_charge: bool = Field(True, description="Tag and probe have opposite charge.")
+    mass: tuple[float, float] = Field((60, 120), description="Mass of the pair from and to, GeV.")
+    legs: dict[Name, TriggerObject] = Field(
+        min_length=1, description="What is measured: the legs, by name, as objects that the probe is matched to."
+    )
+    dz: DzFilter | None = Field(None, description="Also measure a vertex-distance filter, as `dz`.")
+
+    @model_validator(mode="after")
+    def _order(self) -> "TagAndProbe":
+        if self.mass[1] <= self.mass[0]:
+            raise ValueError("mass: the second value must be larger than the first")
+        if "dz" in self.legs:
+            raise ValueError("legs: dz is the name of the vertex-distance filter")
+        return self
+
+
 class Interval(Model):
     """How the uncertainty of an efficiency is stated."""
 

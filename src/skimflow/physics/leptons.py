@@ -53,3 +53,20 @@ def exactly(number: int, *flavours: Leptons, events: int) -> tuple[Array, Lepton
     chosen = leptons.at(mask[leptons.event])
     order = np.lexsort((-chosen.pt, chosen.event))
     return mask, Leptons(*(values[order].reshape(-1, number) for values in chosen))
+
+
+def combinations(one: Array, other: Array, events: int) -> tuple[Array, Array]:
+    """Every combination of a particle of one list with one of another list in the same event.
+
+    Args:
+        one, other: event of each particle, ascending, shapes (n,) and (m,).
+        events: number of events.
+
+    Returns:
+        Places in the first and in the second list, both of shape (combinations,).
+    """
+    counts = np.bincount(other, minlength=events)
+    number = counts[one]
+    start = (np.cumsum(counts) - counts)[one]
+    within = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
+    return np.repeat(np.arange(len(one)), number), np.repeat(start, number) + within

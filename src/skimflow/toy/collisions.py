@@ -15,6 +15,7 @@ Columns = dict[str, np.ndarray]
 BLOCK = 10_000
 _SECTION = 1_000  # collisions in a luminosity section
 _ELECTRON_MASS, _MUON_MASS, _Z_MASS, _Z_WIDTH = 0.000511, 0.10566, 91.19, 2.5
+_RESOLUTION = 0.015  # of the pT of leptons from Z decays
 
 RUNS = {
     "Run2016G": (278820, 278873, 279588, 279931, 280330, 280385),
@@ -188,7 +189,7 @@ def _prompt(process: Columns, rng: np.random.Generator) -> tuple[np.ndarray, np.
     pair = (BLOCK, 2)
     pt = 5 + rng.gamma(2.0, (process["lepton_pt"][:, None] - 5) / 2, pair)
     eta, phi = rng.normal(0, 1.2, pair), _angle(pair, rng)
-    mass = (_Z_MASS + _Z_WIDTH / 2 * np.tan(np.pi * rng.uniform(-0.47, 0.47, BLOCK))).clip(20, 300)
+    mass = (_Z_MASS + _Z_WIDTH / 2 * np.tan(np.pi * rng.uniform(-0.49, 0.49, BLOCK))).clip(20, 300)
     cosine, azimuth = rng.uniform(-1, 1, BLOCK), _angle(BLOCK, rng)
     sine = np.sqrt(1 - cosine**2)
     axis = mass / 2 * np.stack([sine * np.cos(azimuth), sine * np.sin(azimuth), cosine])
@@ -196,11 +197,12 @@ def _prompt(process: Columns, rng: np.random.Generator) -> tuple[np.ndarray, np.
     energy = np.hypot(mass, boost_pt)
     boost = np.stack([boost_pt * np.cos(boost_phi), boost_pt * np.sin(boost_phi), energy * np.sinh(rapidity)])
     total = np.sqrt(mass**2 + (boost**2).sum(axis=0))
+    resolution = rng.spawn(1)[0].normal(1, _RESOLUTION, pair)
     for leg, sign in ((0, 1), (1, -1)):
         momentum = sign * axis + boost * (mass / 2 + (sign * axis * boost).sum(axis=0) / (total + mass)) / mass
         z_pt = np.hypot(momentum[0], momentum[1])
         where = process["resonant"]
-        pt[where, leg] = z_pt[where]
+        pt[where, leg] = z_pt[where] * resolution[where, leg]
         eta[where, leg] = np.arcsinh(momentum[2] / z_pt)[where]
         phi[where, leg] = np.arctan2(momentum[1], momentum[0])[where]
     return pt, eta, phi
@@ -283,24 +285,31 @@ def _jets(process: Columns, rng: np.random.Generator) -> Columns:
 
 
 def _trigger_objects(columns: Columns, draws: trigger.Draws, rng: np.random.Generator) -> Columns:
-    """One object for each lepton that fires some leg, with the bits of its legs and slightly other kinematics."""
+    """One object for each lepton that fires some leg, with the bits of its legs and slightly other kinematics.
+
+    Legs that differ by their threshold only share the first bit: the online pT says which of them fired.
+    """
     passed = trigger.leg_decisions(columns, draws)
     parts = []
     for collection, pdg_id in (("Electron", 11), ("Muon", 13)):
         counts = columns[f"n{collection}"]
         event = np.repeat(np.arange(len(counts)), counts)
-        bits = np.zeros(len(event), np.int32)
+        bits, least, below = np.zeros(len(event), np.int32), np.zeros(len(event)), np.full(len(event), np.inf)
         for name, leg in trigger.LEGS.items():
             if leg.collection == collection:
                 bits |= np.where(passed[name], leg.bit, 0).astype(np.int32)
+                if leg.bit == 1:
+                    least = np.maximum(least, np.where(passed[name], int(leg.threshold), 0))
+                    below = np.minimum(below, np.where(passed[name], np.inf, int(leg.threshold)))
         kept = bits > 0
-        pt, eta, phi = (columns[f"{collection}_{name}"][kept] for name in ("pt", "eta", "phi"))
-        parts.append((event[kept], pt, eta, phi, bits[kept], np.full(len(pt), pdg_id, np.int32)))
-    event, pt, eta, phi, bits, pdg = (np.concatenate(values) for values in zip(*parts, strict=True))
+        kinematics = (columns[f"{collection}_{name}"][kept] for name in ("pt", "eta", "phi"))
+        online = least[kept], np.nextafter(below[kept].astype(np.float32), np.float32(0))
+        parts.append((event[kept], *kinematics, *online, bits[kept], np.full(kept.sum(), pdg_id, np.int32)))
+    event, pt, eta, phi, least, most, bits, pdg = (np.concatenate(values) for values in zip(*parts, strict=True))
     order = np.argsort(event, kind="stable")
     near = rng.normal(0, 0.003, (2, len(order)))
     smeared = {
-        "pt": pt[order] * rng.normal(1, 0.02, len(order)),
+        "pt": (pt[order] * rng.normal(1, 0.02, len(order))).clip(least[order], most[order]),
         "eta": eta[order] + near[0],
         "phi": phi[order] + near[1],
     }

@@ -67,6 +67,7 @@ PATHS = {
     "HLT_Mu8_TrkIsoVVL_Ele23_CaloIdL_TrackIdL_IsoVL": Path(("Mu8", "Ele23"), prescale=4),
     "HLT_Mu23_TrkIsoVVL_Ele8_CaloIdL_TrackIdL_IsoVL": Path(("Mu23", "Ele8"), prescale=4),
     "HLT_Mu30_Ele30_CaloIdL_GsfTrkIdVL": Path(("Mu30", "Ele30")),
+    "HLT_Mu17_TrkIsoVVL_Mu8_TrkIsoVVL": Path(("Mu17", "Mu8")),
     "HLT_Mu17_TrkIsoVVL_Mu8_TrkIsoVVL_DZ": Path(("Mu17", "Mu8"), dz=True),
     "HLT_Mu17_Mu8": Path(("Mu17", "Mu8"), prescale=40),
     "HLT_Mu17_Mu8_DZ": Path(("Mu17", "Mu8"), dz=True, prescale=40),
