@@ -10,7 +10,7 @@ with reporting(snakemake.log[0]):
     params, wildcards, output = snakemake.params, snakemake.wildcards, snakemake.output
     settings = params.task["settings"]
     certified = next(iter(snakemake.input.get("certified", [])), None)
-    provenance = stamp(settings, params.code, dataset=wildcards.dataset, job=wildcards.file)
+    provenance = stamp(settings, params.task["code"], dataset=wildcards.dataset, job=wildcards.file)
     job = (certified, settings, provenance)
     tasks = [
         Task(wildcards.dataset, file["id"], file["lfn"], location, *job, file["locked"], threads=snakemake.threads)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from skimflow.errors import InputError
 
 _COLUMNS = ["run", "luminosityBlock", "event"]
+_PAIR = "pair"
 _SHOWN = 10
 # Bytes for each event of a pass: 27 in the partition, 24 for its order, the sort's workspace and a column being sorted,
 # and a share of what was read last.
@@ -30,7 +31,8 @@ def find_duplicates(files: Mapping[str, Sequence[Path]], budget: int = 256 * 2**
 
     Args:
         files: Parquet files of selected events by sample, those of all its datasets. A file that is given twice has
-            each of its events twice.
+            each of its events twice. Files of pairs of tag and probe have a column `pair`, the number within the
+            event; those beyond the first are left out.
         budget: bytes that the arrays of a pass may take.
 
     Returns:
@@ -191,15 +193,20 @@ def _example(sample: str, key: tuple[int, int], where: list[str]) -> dict[str, A
 
 def _footer_rows(path: Path) -> int:
     with _opened(path) as file:
-        return file.metadata.num_rows
+        if _PAIR not in file.schema_arrow.names:
+            return file.metadata.num_rows
+        return sum(int((batch.column(_PAIR).to_numpy() == 0).sum()) for batch in file.iter_batches(columns=[_PAIR]))
 
 
 def _read(path: Path, capacity: int) -> Iterator[_Keys]:
     """The identities in a file, in pieces that are small beside the capacity."""
     with _opened(path) as file:
-        for batch in file.iter_batches(_piece(capacity), columns=_COLUMNS, use_threads=False):
+        pairs = _PAIR in file.schema_arrow.names
+        columns = [*_COLUMNS, _PAIR] if pairs else _COLUMNS
+        for batch in file.iter_batches(_piece(capacity), columns=columns, use_threads=False):
             run, block, event = (batch.column(name).to_numpy().astype(np.uint64, copy=False) for name in _COLUMNS)
-            yield _Keys(run << np.uint64(32) | block, event)
+            keys = _Keys(run << np.uint64(32) | block, event)
+            yield keys.where(batch.column(_PAIR).to_numpy() == 0) if pairs else keys
 
 
 def _piece(capacity: int) -> int:

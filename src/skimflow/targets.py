@@ -1,15 +1,20 @@
 """Which files a measurement reads, and which it makes: the lists behind the rules."""
 
 import glob
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from skimflow import lock, paths
 from skimflow.catalog import discover
 from skimflow.catalog.base import CatalogFile
 from skimflow.config import Config, Dataset, Measurement, Site, dataset_name
-from skimflow.config.models import Alternative, ScaleFactor
+from skimflow.config.models import Alternative, RegularBins, ScaleFactor, Variable
 from skimflow.errors import ConfigError, InputError, NotLockedError
+from skimflow.provenance import fingerprint
+
+NO_PROBE = {"paths": [], "prescales": {}, "combination": "any", "on_missing": "exclude"}
+"""Settings of the probe where legs are measured and no paths."""
 
 
 class InputFile(NamedTuple):
@@ -42,6 +47,8 @@ class Targets:
             for marker in map(Path, glob.glob(self.results.failed.format(dataset="*", file="*")))
         }
         self._settings = {name: skim_settings(self.config, name, dataset) for name, dataset in self.datasets.items()}
+        analyses = {settings["analysis"] for settings in self._settings.values()}
+        self._code = {analysis: _skim_code(analysis) for analysis in analyses}
         for name, dataset in self.datasets.items():
             try:
                 files = resolve(name, dataset, self.config.max_files)
@@ -55,7 +62,7 @@ class Targets:
         return [pattern.format(dataset=dataset, file=job) for dataset, job in self.jobs]
 
     def task(self, dataset: str, job: str) -> dict[str, Any]:
-        """Everything that a skim depends on: its files (not where they are), its settings, and past failures.
+        """Everything that a skim depends on: its files (not where they are), settings, code, and past failures.
 
         `failures` counts how often the job recorded one. A job that did has outputs, and is tried again because this
         number has grown; once it succeeds the number stays, and so do its outputs.
@@ -65,7 +72,8 @@ class Targets:
             for f in self.jobs[dataset, job]
         ]
         failures, _ = self._failures.get((dataset, job), (0, False))
-        return {"files": files, "settings": self._settings[dataset], "failures": failures}
+        settings = self._settings[dataset]
+        return {"files": files, "settings": settings, "failures": failures, "code": self._code[settings["analysis"]]}
 
     def inputs(self, dataset: str, job: str) -> list[str]:
         """Local files of a skim that Snakemake shall look at.
@@ -143,6 +151,12 @@ def overview(config: Config) -> list[str]:
     return [paths.CUTFLOW, paths.N_MINUS_ONE, *([paths.STABILITY] if config.stability else [])]
 
 
+def _skim_code(analysis: str) -> str:
+    """Fingerprint of a skim; how a file is reached changes no result."""
+    modules = ("skimflow.skim.run", f"skimflow.analyses.{analysis}")
+    return fingerprint(*modules, without=("skimflow.io.remote",))
+
+
 def _failures(marker: Path) -> tuple[int, bool]:
     """How often a job recorded a failure, and whether the last attempt was one (`3`, or `3 mended`)."""
     words = marker.read_text(encoding="utf-8").split()
@@ -153,20 +167,56 @@ def _failures(marker: Path) -> tuple[int, bool]:
 def skim_settings(config: Config, name: str, dataset: Dataset) -> dict[str, Any]:
     """Everything that the counts and events of a file depend on, as plain values for `params`.
 
-    `references` holds the paths of each reference that the dataset `name` is counted with, none for the ratio without.
+    `references` holds the paths of each reference that the dataset `name` is counted with, none for the ratio without
+    and for tag and probe, which adds the bins of the `mass`.
     """
     references = config.references_of(name, dataset.kind)
+    legs = next((r for r in references.values() if r.method == "tag_and_probe"), None)
+    source = legs or config
+    own = {"mass": axis(legs.mass)} if legs else {}
     return {
-        "analysis": config.analysis,
+        "analysis": analysis_of(config, name, dataset),
         "kind": dataset.kind,
         "run_window": _window(config, dataset),
         "certified_sha256": _certified_sha256(config, dataset),
-        "selection": config.selection.model_dump(mode="json"),
-        "probe": probe_settings(config, dataset.kind),
+        "selection": source.selection.model_dump(mode="json"),
+        "probe": NO_PROBE if legs else probe_settings(config, dataset.kind),
         "references": {name: list(reference.paths) for name, reference in references.items()},
-        "axes": axes(config),
-        "maps": [[map_.x, map_.y] for map_ in config.maps],
+        "axes": axes(source.variables),
+        "maps": [[map_.x, map_.y] for map_ in source.maps],
+        **own,
     }
+
+
+def analysis_of(config: Config, name: str, dataset: Dataset) -> str:
+    """Module of `skimflow.analyses` that selects the events of a dataset."""
+    return next((r.analysis for r in config.references_of(name, dataset.kind).values() if r.analysis), config.analysis)
+
+
+def main_datasets(config: Config, datasets: dict[str, Dataset]) -> dict[str, Dataset]:
+    """Those of the measurement's own selection, without those of tag and probe."""
+    return {name: d for name, d in datasets.items() if analysis_of(config, name, d) == config.analysis}
+
+
+def selections(config: Config, datasets: dict[str, Dataset]) -> dict[str, str]:
+    """What selects the events of each dataset: the reference of tag and probe, or `` for the measurement itself."""
+    main = main_datasets(config, datasets)
+    return {
+        name: "" if name in main else next(iter(config.references_of(name, d.kind))) for name, d in datasets.items()
+    }
+
+
+def distinct_samples(config: Config, datasets: dict[str, Dataset]) -> dict[str, str]:
+    """Samples within which no event may be twice; each reference of tag and probe has samples of its own."""
+    return {
+        name: f"{datasets[name].sample} ({reference})" if reference else datasets[name].sample
+        for name, reference in selections(config, datasets).items()
+    }
+
+
+def main_references(config: Config) -> dict[str, Any]:
+    """The references of the measurement's own selection."""
+    return {name: reference for name, reference in config.references.items() if not reference.analysis}
 
 
 def probe_settings(config: Config, kind: str) -> dict[str, Any]:
@@ -182,13 +232,13 @@ def efficiency_settings(config: Config, datasets: dict[str, Dataset]) -> dict[st
     return {
         "interval": config.interval.model_dump(mode="json"),
         "report": {name: list(v.report) for name, v in config.variables.items() if v.report},
-        "axes": axes(config),
+        "axes": axes(config.variables),
         "maps": [[map_.x, map_.y] for map_ in config.maps],
         "probe": probe_settings(config, "data"),
-        "references": {name: reference.method for name, reference in config.references.items()},
+        "references": {name: reference.method for name, reference in main_references(config).items()},
         "datasets": {
             name: {"kind": d.kind, "sample": d.sample, "references": list(config.references_of(name, d.kind))}
-            for name, d in datasets.items()
+            for name, d in main_datasets(config, datasets).items()
         },
         "selection": f"offline selection {config.analysis}",
     }
@@ -198,9 +248,9 @@ def turn_on_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, 
     """Everything that turn-ons depend on beside counts and efficiencies."""
     return {
         "turn_ons": [wanted.model_dump(mode="json") for wanted in config.turn_ons],
-        "axes": axes(config),
+        "axes": axes(config.variables),
         "level": config.interval.level,
-        "datasets": {name: {"sample": dataset.sample} for name, dataset in datasets.items()},
+        "datasets": {name: {"sample": d.sample} for name, d in main_datasets(config, datasets).items()},
         "prescaled": prescaled(config),
     }
 
@@ -239,12 +289,14 @@ def _window(config: Config, dataset: Dataset) -> list[int] | None:
     return list(window) if window else None
 
 
-def axes(config: Config) -> dict[str, Any]:
+def axes(variables: Mapping[str, Variable]) -> dict[str, Any]:
+    """For `counts.Axis`, by variable."""
+    return {name: axis(variable.fine) for name, variable in variables.items()}
+
+
+def axis(fine: RegularBins | Literal["integer"]) -> Any:
     """For `counts.Axis`: `integer`, or number of bins, lower and upper end."""
-    return {
-        name: "integer" if v.fine == "integer" else [v.fine.bins, v.fine.low, v.fine.high]
-        for name, v in config.variables.items()
-    }
+    return fine if isinstance(fine, str) else [fine.bins, fine.low, fine.high]
 
 
 def one_kind(config: Config, datasets: dict[str, Dataset]) -> list[str]:
@@ -330,7 +382,7 @@ def toy_settings(dataset: Dataset, file: str) -> dict[str, Any]:
 def truth_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, Any]:
     """What the true efficiencies depend on; `samples`: arguments of `toy.Sample` for each toy file, by sample."""
     samples: dict[str, list[dict[str, Any]]] = {}
-    for dataset in datasets.values():
+    for dataset in main_datasets(config, datasets).values():
         files = dataset.toy.files if dataset.toy else 0
         samples.setdefault(dataset.sample, []).extend(_sample(dataset, index) for index in range(files))
     probe = probe_settings(config, "data")
@@ -340,7 +392,7 @@ def truth_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, An
         "analysis": config.analysis,
         "selection": config.selection.model_dump(mode="json"),
         "probe": probe,
-        "references": {name: list(reference.paths) for name, reference in config.references.items()},
+        "references": {name: list(reference.paths) for name, reference in main_references(config).items()},
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import uproot
 
-from skimflow.physics.trigger_objects import filter_bits
+from skimflow.filter_bits import filter_bits
 from tests.tag_and_probe import ELECTRON, MUON, agrees, settings
 
 pytestmark = pytest.mark.real

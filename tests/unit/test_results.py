@@ -324,7 +324,9 @@ def test_figures_are_the_same_bytes_and_carry_provenance(
         "stability": lambda f: stability(f, points, tests, settings),
         "map": lambda f: efficiency_map(f, table, "electron_pt", "muon_pt", settings),
         "cutflow": lambda f: cutflow(f, flow, settings),
-        "n_minus_one": lambda f: n_minus_one(f, result.counts, axes(measurement.config), ["G", "H"], settings),
+        "n_minus_one": lambda f: n_minus_one(
+            f, result.counts, axes(measurement.config.variables), ["G", "H"], settings
+        ),
     }
     for name, paint in figures.items():
         files = [[tmp_path / f"{name}{i}.{ending}" for ending in ("png", "pdf")] for i in (0, 1)]

@@ -9,9 +9,8 @@ import pytest
 from skimflow.analyses import get
 from skimflow.config.models import TagAndProbe
 from skimflow.efficiency.tagandprobe import Spectra, counting, fit
-from skimflow.errors import ConfigError
+from skimflow.filter_bits import filter_bits
 from skimflow.physics.leptons import combinations
-from skimflow.physics.trigger_objects import filter_bits
 from skimflow.toy import Sample, collisions, trigger
 from tests.tag_and_probe import ELECTRON, MUON, agrees, settings
 
@@ -166,14 +165,16 @@ def test_filter_bits(menu: tuple[str, str, int], bit: str, value: int) -> None:
     assert filter_bits(*menu)[bit] == value
 
 
-def test_unknown_bits_are_said_before_a_file_is_read() -> None:
+def test_unknown_bits_are_said_with_the_configuration() -> None:
     leg = {"Mu8": {"bit": "TrkIso", "min_pt": 8}}
-    with pytest.raises(ConfigError, match=r"no muon filter bit TrkIso in NanoAOD v9 of 2016 \(known: TrkIsoVVL, Iso,"):
-        MODULE.branches(settings(MUON, legs=leg))
-    with pytest.raises(ConfigError, match="no muon filter bit 1mu-1e in NanoAOD v9 of 2016"):
-        MODULE.branches(settings(MUON, legs={"Mu23": {"bit": "1mu-1e", "min_pt": 23}}))
-    with pytest.raises(ConfigError, match=r"NanoAOD v13 are not known \(known: v5,"):
-        MODULE.branches(settings(MUON, nanoaod="v13"))
+    with pytest.raises(
+        ValueError, match=r"legs.Mu8: no muon filter bit TrkIso in NanoAOD v9 of 2016 \(known: TrkIsoVVL, Iso,"
+    ):
+        settings(MUON, legs=leg)
+    with pytest.raises(ValueError, match="no muon filter bit 1mu-1e in NanoAOD v9 of 2016"):
+        settings(MUON, legs={"Mu23": {"bit": "1mu-1e", "min_pt": 23}})
+    with pytest.raises(ValueError, match=r"NanoAOD v13 are not known \(known: v5,"):
+        settings(MUON, nanoaod="v13")
 
 
 def test_settings_that_make_no_sense() -> None:

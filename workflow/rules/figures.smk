@@ -117,7 +117,7 @@ rule plot_n_minus_one:
     localrule: True
     params:
         settings=targets.plot_settings(CONFIG),
-        axes=targets.axes(CONFIG),
+        axes=targets.axes(CONFIG.variables),
         datasets=targets.one_kind(CONFIG, TARGETS.datasets),
         code=fingerprint("skimflow.plots.overview"),
     script:

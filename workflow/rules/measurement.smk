@@ -62,7 +62,8 @@ rule duplicates:
         RESULTS.log("duplicates"),
     localrule: True
     params:
-        samples={name: dataset.sample for name, dataset in TARGETS.datasets.items()},
+        samples=targets.distinct_samples(CONFIG, TARGETS.datasets),
+        selections=targets.selections(CONFIG, TARGETS.datasets),
         code=fingerprint("skimflow.duplicates"),
     script:
         "../../scripts/duplicates.py"

@@ -23,11 +23,5 @@ rule skim:
         # In one param, because each callable costs time for each job of the DAG.
         task=lambda wc: TARGETS.task(wc.dataset, wc.file),
         failed=RESULTS.failed,
-        # How a file is reached changes no result.
-        code=fingerprint(
-            "skimflow.skim.run",
-            f"skimflow.analyses.{CONFIG.analysis}",
-            without=("skimflow.io.remote",),
-        ),
     script:
         "../../scripts/skim.py"

@@ -21,7 +21,6 @@ DZ = "dz"
 
 
 def branches(settings: Mapping[str, Any]) -> list[str]:
-    _requirements(settings)  # an unknown bit is said before a file is read
     collection, dz = _collection(settings), settings["dz"] or {}
     leptons = [settings[role][key] for role in ("tag", "probe") for key in ("id", "isolation")]
     lepton = [f"{collection}_{name}" for name in dict.fromkeys((*_KINEMATICS, *filter(None, leptons)))]

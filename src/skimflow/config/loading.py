@@ -195,7 +195,7 @@ def _counted_somewhere(config: Config, datasets: dict[str, Dataset], sources: li
         used = config.references_of(name, dataset.kind)
         if not used:
             raise ConfigError(f"{where}: references: none counts dataset {name} (add `none: {{method: none}}`)")
-        if len({reference.analysis for reference in used.values()}) > 1:
+        if len(used) > 1 and any(reference.analysis for reference in used.values()):
             raise ConfigError(
                 f"{where}: references: {' and '.join(used)} select the events of dataset {name} differently "
                 "(give one of them a dataset of its own, of another name)"

@@ -6,9 +6,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from skimflow.errors import ConfigError
+from skimflow.filter_bits import bit_of
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Edges = Annotated[tuple[float, ...], Field(min_length=2)]
 HltPath = Annotated[str, Field(pattern=r"^HLT_\w+$")]
+_TINY = 1e-9
 
 
 class Model(BaseModel):
@@ -25,6 +29,10 @@ def _increasing(edges: tuple[float, ...] | None) -> tuple[float, ...] | None:
 
 def _one_is_a_list(value: object) -> object:
     return [value] if isinstance(value, str | int) else value
+
+
+def _among(value: float, edges: tuple[float, ...]) -> bool:
+    return any(abs(value - edge) < _TINY * max(1, abs(edge)) for edge in edges)
 
 
 class RegularBins(Model):
@@ -72,7 +80,7 @@ class Variable(Model):
             raise ValueError("report needs fine bins: an integer variable shows each value by itself")
         if self.report and self.fine != "integer":
             fine = self.fine.edges
-            off = [e for e in self.report if not any(abs(e - f) < 1e-9 * max(1, abs(f)) for f in fine)]
+            off = [e for e in self.report if not _among(e, fine)]
             if off:
                 raise ValueError(f"report edges {off} are not among the fine edges, so counts cannot be merged to them")
         return self
@@ -83,6 +91,21 @@ class Map(Model):
 
     x: Name = Field(description="Variable on the horizontal axis.")
     y: Name = Field(description="Variable on the vertical axis.")
+
+
+def _known_variables(
+    variables: dict[str, Variable], maps: tuple[Map, ...], quantities: tuple[str, ...], analysis: str
+) -> None:
+    """Raises ValueError if a variable is none of the analysis, or a map has none with report edges."""
+    for name in variables:
+        if name not in quantities:
+            raise ValueError(f"variables: {name}: {analysis} has {', '.join(quantities)}")
+    for map_ in maps:
+        for axis in (map_.x, map_.y):
+            if axis not in variables:
+                raise ValueError(f"maps: {axis} is not among the variables")
+            if not variables[axis].report:
+                raise ValueError(f"maps: variable {axis} needs report edges")
 
 
 class TurnOn(Model):
@@ -201,52 +224,6 @@ class Orthogonal(Model):
     _list = field_validator("datasets", "simulation", mode="before")(_one_is_a_list)
 
 
-Reference = Annotated[NoReference | Orthogonal, Field(discriminator="method")]
-
-
-class CertifiedLuminosity(Model):
-    """The golden JSON: `{"run": [[first, last], ...]}`, both ends inclusive."""
-
-    path: str | None = Field(None, description="A file on this machine.")
-    toy: bool = Field(False, description="Made for the toy files of this measurement.")
-    url: str | None = Field(None, description="Where to fetch it from, once; needs `sha256`.")
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
-        None, description="Checksum of the file; another content is refused."
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "CertifiedLuminosity":
-        if sum([self.path is not None, self.url is not None, self.toy]) != 1:
-            raise ValueError("give either path, url or toy")
-        if self.url and not self.sha256:
-            raise ValueError("url needs sha256: files of the same name with other content do circulate")
-        return self
-
-
-class HwwEmu(Model):
-    """Offline selection of `hww_emu`: exactly two tight leptons, an electron and a muon of opposite charge."""
-
-    QUANTITIES: ClassVar[tuple[str, ...]] = (
-        *("lead_pt", "lead_eta", "sublead_pt", "sublead_eta", "electron_pt", "electron_eta", "muon_pt", "muon_eta"),
-        *("mll", "ptll", "mt_higgs", "mt_l2_met", "met", "npv", "run"),
-    )
-    """What `variables` may name."""
-
-    electron_id: str = Field("mvaFall17V2Iso_WP90", description="Boolean identification flag, a branch `Electron_…`.")
-    muon_id: str = Field("tightId", description="Boolean identification flag, a branch `Muon_…`.")
-    muon_isolation: str = Field("pfRelIso04_all", description="Relative isolation, a branch `Muon_…`.")
-    muon_max_isolation: float = Field(0.15, gt=0, description="Tight muons are isolated better than this.")
-    lead_pt: float = Field(25, ge=0, description="Leading lepton pT above this, GeV.")
-    sublead_pt: float = Field(15, ge=0, description="Subleading lepton pT above this, GeV.")
-    electron_max_eta: float = Field(2.5, gt=0, description="Electron |η| below this.")
-    muon_max_eta: float = Field(2.4, gt=0, description="Muon |η| below this.")
-    min_mll: float = Field(12, ge=0, description="Dilepton mass above this, GeV.")
-    min_mt_higgs: float = Field(60, ge=0, description="Transverse mass of dilepton and MET above this, GeV.")
-    min_mt_l2_met: float = Field(30, ge=0, description="Transverse mass of subleading lepton and MET above this, GeV.")
-    min_ptll: float = Field(30, ge=0, description="Dilepton pT above this, GeV.")
-    min_met: float = Field(20, ge=0, description="PUPPI missing transverse momentum above this, GeV.")
-
-
 class ProbeLepton(Model):
     """Offline requirements on a lepton of tag and probe: for the probe, best those of the main selection."""
 
@@ -262,7 +239,7 @@ class ProbeLepton(Model):
 class TriggerObject(Model):
     """A trigger object that a lepton is matched to."""
 
-    bit: str = Field(description="Filter bit by name, such as TrkIsoVVL (`physics/trigger_objects.py` lists them).")
+    bit: str = Field(description="Filter bit by name, such as TrkIsoVVL (`filter_bits.py` lists them).")
     min_pt: float = Field(0, ge=0, description="Online pT at least this, GeV: the threshold of the leg.")
 
 
@@ -310,6 +287,136 @@ class TagAndProbe(Model):
         if "dz" in self.legs:
             raise ValueError("legs: dz is the name of the vertex-distance filter")
         return self
+
+    @model_validator(mode="after")
+    def _known_bits(self) -> "TagAndProbe":
+        for where, wanted in (("tag.object", self.tag.object), *((f"legs.{n}", leg) for n, leg in self.legs.items())):
+            try:
+                bit_of(wanted.bit, self.flavour, self.nanoaod, self.year)
+            except ConfigError as error:
+                raise ValueError(f"{where}: {error}") from None
+        return self
+
+
+class Windows(Model):
+    """Where probes are counted, in GeV; the sidebands are symmetric about the signal."""
+
+    signal: tuple[float, float] = Field((81, 101), description="Window of the signal, from and to.")
+    below: tuple[float, float] = Field((71, 81), description="Lower sideband.")
+    above: tuple[float, float] = Field((101, 111), description="Upper sideband.")
+
+    @model_validator(mode="after")
+    def _symmetric(self) -> "Windows":
+        for name in ("below", "signal", "above"):
+            low, high = getattr(self, name)
+            if high <= low:
+                raise ValueError(f"{name}: the second value must be larger than the first")
+        centres = [sum(window) for window in (self.below, self.signal, self.above)]
+        widths = [high - low for low, high in (self.below, self.above)]
+        if abs(centres[0] + centres[2] - 2 * centres[1]) > _TINY or abs(widths[0] - widths[1]) > _TINY:
+            raise ValueError("the sidebands must have one width and lie symmetric about the signal")
+        if self.below[1] > self.signal[0]:
+            raise ValueError("the sidebands must lie outside the signal")
+        return self
+
+
+class MassFit(Model):
+    """From mass spectra to efficiencies. Both ways are in the table; changing anything never skims again."""
+
+    method: Literal["fit", "counting"] = Field(
+        "fit", description="Which of the two is the efficiency: the mass fit, or counts less those of sidebands."
+    )
+    signal: Literal["crystal_ball", "voigt"] = Field("crystal_ball", description="Shape of the signal.")
+    background: Literal["exponential", "cms"] = Field(
+        "exponential", description="Shape of the background; `cms`: erfc × exp, for a shoulder below the peak."
+    )
+    windows: Windows = Field(default_factory=Windows, description="Windows of the counting.")
+
+
+class TagAndProbeReference(Model):
+    """Leptons from Z decays: the efficiency of trigger legs, without bias from the trigger that selected the events."""
+
+    analysis: ClassVar[str | None] = "tag_and_probe"
+    paths: ClassVar[tuple[str, ...]] = ()
+
+    method: Literal["tag_and_probe"] = Field(description="Pairs of a tag and a probe from Z decays.")
+    datasets: tuple[str, ...] = Field(
+        min_length=1, description="Collision data that the tag selected, counted with this reference only."
+    )
+    simulation: tuple[str, ...] = Field((), description="Simulation of Z decays, counted with this reference only.")
+    selection: TagAndProbe = Field(description="Tag, probe and legs.")
+    mass: RegularBins = Field(
+        RegularBins(bins=60, low=60, high=120), description="Bins of the mass that the skim counts in, GeV."
+    )
+    variables: dict[Name, Variable] = Field(
+        min_length=1, description="What legs are measured against; integer variables by counting only."
+    )
+    maps: tuple[Map, ...] = Field((), description="Two-dimensional maps of the legs.")
+    fit: MassFit = Field(default_factory=MassFit, description="From mass spectra to efficiencies.")
+
+    _list = field_validator("datasets", "simulation", mode="before")(_one_is_a_list)
+
+    @model_validator(mode="after")
+    def _names(self) -> "TagAndProbeReference":
+        _known_variables(self.variables, self.maps, self.selection.QUANTITIES, "tag_and_probe")
+        return self
+
+    @model_validator(mode="after")
+    def _mass(self) -> "TagAndProbeReference":
+        low, high = self.selection.mass
+        if self.mass.low < low - _TINY or self.mass.high > high + _TINY:
+            raise ValueError(f"mass: its bins go beyond selection.mass, {low:g} to {high:g} GeV")
+        windows = self.fit.windows
+        off = [e for e in (*windows.below, *windows.signal, *windows.above) if not _among(e, self.mass.edges)]
+        if off:
+            raise ValueError(f"fit: windows: {off} are not among the edges of mass")
+        return self
+
+
+Reference = Annotated[NoReference | Orthogonal | TagAndProbeReference, Field(discriminator="method")]
+
+
+class CertifiedLuminosity(Model):
+    """The golden JSON: `{"run": [[first, last], ...]}`, both ends inclusive."""
+
+    path: str | None = Field(None, description="A file on this machine.")
+    toy: bool = Field(False, description="Made for the toy files of this measurement.")
+    url: str | None = Field(None, description="Where to fetch it from, once; needs `sha256`.")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        None, description="Checksum of the file; another content is refused."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "CertifiedLuminosity":
+        if sum([self.path is not None, self.url is not None, self.toy]) != 1:
+            raise ValueError("give either path, url or toy")
+        if self.url and not self.sha256:
+            raise ValueError("url needs sha256: files of the same name with other content do circulate")
+        return self
+
+
+class HwwEmu(Model):
+    """Offline selection of `hww_emu`: exactly two tight leptons, an electron and a muon of opposite charge."""
+
+    QUANTITIES: ClassVar[tuple[str, ...]] = (
+        *("lead_pt", "lead_eta", "sublead_pt", "sublead_eta", "electron_pt", "electron_eta", "muon_pt", "muon_eta"),
+        *("mll", "ptll", "mt_higgs", "mt_l2_met", "met", "npv", "run"),
+    )
+    """What `variables` may name."""
+
+    electron_id: str = Field("mvaFall17V2Iso_WP90", description="Boolean identification flag, a branch `Electron_…`.")
+    muon_id: str = Field("tightId", description="Boolean identification flag, a branch `Muon_…`.")
+    muon_isolation: str = Field("pfRelIso04_all", description="Relative isolation, a branch `Muon_…`.")
+    muon_max_isolation: float = Field(0.15, gt=0, description="Tight muons are isolated better than this.")
+    lead_pt: float = Field(25, ge=0, description="Leading lepton pT above this, GeV.")
+    sublead_pt: float = Field(15, ge=0, description="Subleading lepton pT above this, GeV.")
+    electron_max_eta: float = Field(2.5, gt=0, description="Electron |η| below this.")
+    muon_max_eta: float = Field(2.4, gt=0, description="Muon |η| below this.")
+    min_mll: float = Field(12, ge=0, description="Dilepton mass above this, GeV.")
+    min_mt_higgs: float = Field(60, ge=0, description="Transverse mass of dilepton and MET above this, GeV.")
+    min_mt_l2_met: float = Field(30, ge=0, description="Transverse mass of subleading lepton and MET above this, GeV.")
+    min_ptll: float = Field(30, ge=0, description="Dilepton pT above this, GeV.")
+    min_met: float = Field(20, ge=0, description="PUPPI missing transverse momentum above this, GeV.")
 
 
 class Interval(Model):
@@ -464,15 +571,7 @@ class Config(Model):
 
     @model_validator(mode="after")
     def _names(self) -> "Config":
-        for name in self.variables:
-            if name not in self.selection.QUANTITIES:
-                raise ValueError(f"variables: {name}: {self.analysis} has {', '.join(self.selection.QUANTITIES)}")
-        for map_ in self.maps:
-            for axis in (map_.x, map_.y):
-                if axis not in self.variables:
-                    raise ValueError(f"maps: {axis} is not among the variables")
-                if not self.variables[axis].report:
-                    raise ValueError(f"maps: variable {axis} needs report edges")
+        _known_variables(self.variables, self.maps, self.selection.QUANTITIES, self.analysis)
         return self
 
     @model_validator(mode="after")
@@ -523,14 +622,26 @@ class Config(Model):
             lists["references", name, "simulation"] = reference.simulation
         return lists
 
-    def references_of(self, dataset: str, kind: str) -> dict[str, NoReference | Orthogonal]:
-        """The references that a dataset is counted with: data by those that list it, simulation by all."""
+    def references_of(self, dataset: str, kind: str) -> dict[str, NoReference | Orthogonal | TagAndProbeReference]:
+        """The references that a dataset is counted with: data, and simulation of Z decays, by those that list it, the
+        simulation of the measurement by all that select its events alike."""
         found = {}
+        simulation = [self.datasets, *(r.simulation for r in self.references.values() if r.analysis is None)]
         for name, reference in self.references.items():
-            own = self.datasets if reference.method == "none" else reference.datasets
-            if kind == "mc" or dataset in map(dataset_name, own):
+            if reference.analysis:
+                lists = [reference.datasets, reference.simulation]
+            elif kind == "mc":
+                lists = simulation
+            else:
+                lists = [self.datasets if reference.method == "none" else reference.datasets]
+            if dataset in map(dataset_name, itertools.chain(*lists)):
                 found[name] = reference
         return found
+
+    @property
+    def tag_and_probe(self) -> dict[str, TagAndProbeReference]:
+        """The references that measure legs."""
+        return {name: r for name, r in self.references.items() if r.method == "tag_and_probe"}
 
     @field_validator("scale_factors", mode="before")
     @classmethod
@@ -540,13 +651,16 @@ class Config(Model):
 
     @model_validator(mode="after")
     def _scale_factors_are_measured(self) -> "Config":
-        maps = [(map_.x, map_.y) for map_ in self.maps]
         for name, factor in self.scale_factors.items():
-            if len(factor.variables) == 2 and factor.variables not in maps:
+            source = self.tag_and_probe.get(factor.reference, self)
+            if len(factor.variables) == 2 and factor.variables not in [(map_.x, map_.y) for map_ in source.maps]:
                 raise ValueError(f"scale_factors: {name}: there is no map of {' and '.join(factor.variables)}")
             for variable in factor.variables:
-                if variable not in self.variables or not self.variables[variable].report:
+                if variable not in source.variables or not source.variables[variable].report:
                     raise ValueError(f"scale_factors: {name}: {variable} is not a variable with report edges")
+            if source is not self and factor.trigger not in source.selection.legs:
+                legs = ", ".join(source.selection.legs)
+                raise ValueError(f"scale_factors: {name}: trigger must be a leg of {factor.reference} ({legs})")
         return self
 
 

@@ -11,6 +11,7 @@ not be asked: their file has no such trigger path.
 | cutflow | cut | | x: its place | before the cut | after it |
 | n_minus_one | cut | | its variable, bin | passes all other cuts | and this one |
 | trigger | path, `any` or `every` | its name | variable, bin(s); `all` | offline selected, and reference | and fired |
+| pair | leg, or `dz` | its name | variable, bin(s), z: mass bin | probes (`dz`: those asked) | that fired |
 | lumi | `certified` or `rejected` | | x: run, y: luminosity section | entries read | |
 
 A fired event of a prescaled path may stand for several: it is one in `passed_n`, and counts that often in the sums.

@@ -33,16 +33,16 @@ def select(counts: pa.Table, kind: str, datasets: Collection[str] | None = None,
     return counts.filter(keep)
 
 
-def binned(rows: pa.Table, fine: list[np.ndarray], report: list[np.ndarray]) -> Binned:
+def binned(rows: pa.Table, fine: list[np.ndarray], report: list[np.ndarray], axes: str = "xy") -> Binned:
     """Rows of one or two variables, added up in report bins.
 
     Args:
         rows: rows of one `kind`, `name` and `variable`.
-        fine, report: edges of x, and of y for maps.
+        fine, report: edges of x, and of y for maps, or of other `axes`.
     """
     bins = [coarse(f, r) for f, r in zip(fine, report, strict=True)]
     shape = tuple(len(edges) + 1 for edges in report)
-    place = tuple(b[rows[axis].to_numpy()] for b, axis in zip(bins, "xy", strict=False))
+    place = tuple(b[rows[axis].to_numpy()] for b, axis in zip(bins, axes, strict=False))
     index = np.ravel_multi_index(place, shape)
     return Binned(*(_filled(rows[name].to_numpy(), index, shape) for name in Binned._fields))
 

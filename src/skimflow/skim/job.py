@@ -16,6 +16,7 @@ import pyarrow as pa
 from skimflow import analyses
 from skimflow.analyses.base import Columns, Cut
 from skimflow.arrow import numbers
+from skimflow.counts.axes import Axis
 from skimflow.counts.table import merge
 from skimflow.errors import InputError
 from skimflow.files import whole
@@ -108,12 +109,14 @@ def _as_locked(task: Task, file: NanoAOD) -> None:
 
 
 class _Candidates(NamedTuple):
-    """Candidates of a selection: identity and trigger bits, quantities, cuts, decisions of their own, weights."""
+    """Candidates of a selection: identity and trigger bits, quantities, cuts, weights; for pairs of tag and probe also
+    their decisions, and which are asked."""
 
     columns: Columns
     quantities: Columns
     cuts: list[Cut]
     decisions: Columns
+    asked: Columns
     weight: np.ndarray
 
 
@@ -159,25 +162,43 @@ class _Selecting:
         selection = selection.at(good[selection.events])
         kept = {name: columns[name][selection.events] for name in (*_EVENT_ID, *self._menu)}
         quantities = {**selection.columns, "run": kept["run"]}
-        return _Candidates(kept, quantities, selection.cuts, dict(selection.decisions), weight[selection.events])
+        if selection.decisions:
+            quantities["pair"] = _number(selection.events)
+        own = dict(selection.decisions), dict(selection.asked)
+        return _Candidates(kept, quantities, selection.cuts, *own, weight[selection.events])
 
     def _chosen(self, found: _Candidates) -> _Chosen:
-        """Count candidates cut by cut, and those that pass everything but the trigger by trigger path."""
+        """Count candidates cut by cut, and those that pass everything but the trigger by trigger path or leg."""
         self._tallies.cutflow([(cut.name, cut.passed) for cut in found.cuts], found.weight, first=self._steps)
         self._tallies.n_minus_one(found.cuts, found.quantities, found.weight)
+        if found.decisions:
+            return self._pairs(found)
         passed = np.logical_and.reduce([cut.passed for cut in found.cuts])
-        kept, quantities, own = (
-            {name: v[passed] for name, v in part.items()} for part in (found.columns, found.quantities, found.decisions)
-        )
+        kept, quantities = ({n: v[passed] for n, v in part.items()} for part in (found.columns, found.quantities))
         weight, references = found.weight[passed], self._task.settings["references"]
         probe = self._task.settings["probe"]
-        fired = own or decisions(kept, probe["paths"], self._menu, probe["on_missing"], probe["combination"])
+        fired = decisions(kept, probe["paths"], self._menu, probe["on_missing"], probe["combination"])
         factors = prescale_factors(fired, probe["prescales"])
         for name, paths in references.items():
             accepts = accepted(kept, paths, self._menu) if paths else np.ones(len(weight), bool)
             self._tallies.triggers(name, fired, factors, quantities, weight, accepts)
         bits = {path: kept[path].astype(bool) if path in self._menu else None for path in _paths(self._task.settings)}
         return _Chosen(kept, quantities, bits | fired, weight)
+
+    def _pairs(self, found: _Candidates) -> _Chosen:
+        """Count pairs of tag and probe, by leg."""
+        mass = Axis(self._task.settings["mass"]).index(found.quantities["mass"])
+        for name in self._task.settings["references"]:
+            own = found.decisions, found.asked
+            self._tallies.pairs(name, *own, found.quantities, mass, found.weight)
+        asked = {f"{leg}_asked": mask for leg, mask in found.asked.items()}
+        return _Chosen(found.columns, found.quantities, found.decisions | asked, found.weight)
+
+
+def _number(event: np.ndarray) -> np.ndarray:
+    """Number of each candidate within its event, from 0; `event` is ascending, shape (candidates,)."""
+    first = np.diff(event, prepend=-1) > 0
+    return np.arange(len(event)) - np.flatnonzero(first)[np.cumsum(first) - 1]
 
 
 def _joined(parts: Sequence[_Candidates]) -> _Candidates:
@@ -192,7 +213,8 @@ def _joined(parts: Sequence[_Candidates]) -> _Candidates:
     columns = {name: join(lambda part, name=name: part.columns[name]) for name in first.columns}
     quantities = {name: join(lambda part, name=name: part.quantities[name]) for name in first.quantities}
     own = {name: join(lambda part, name=name: part.decisions[name]) for name in first.decisions}
-    return _Candidates(columns, quantities, cuts, own, join(lambda part: part.weight))
+    asked = {name: join(lambda part, name=name: part.asked[name]) for name in first.asked}
+    return _Candidates(columns, quantities, cuts, own, asked, join(lambda part: part.weight))
 
 
 def _paths(settings: Mapping[str, Any]) -> list[str]:

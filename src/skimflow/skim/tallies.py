@@ -1,4 +1,4 @@
-"""What a skim counts: cutflow, N-1, triggers, luminosity sections, the file itself."""
+"""What a skim counts: cutflow, N-1, triggers, pairs of tag and probe, luminosity sections, the file itself."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -81,6 +81,35 @@ class Tallies:
             factor = factors[path][keep] if path in factors else None
             for variable, content in bins.items():
                 self._keep(content.rows((self._dataset, "trigger", path, reference, variable), passed, absent, factor))
+
+    def pairs(
+        self,
+        reference: str,
+        legs: Mapping[str, Array],
+        asked: Mapping[str, Array],
+        quantities: Mapping[str, Array],
+        mass: Array,
+        weight: Array,
+    ) -> None:
+        """For each leg, how many probes fired it, in bins of the mass, and of each variable, each map, and in all.
+
+        Args:
+            reference: its name.
+            legs, asked: `decisions` and `asked` of a `Selection`.
+            mass: bin of each pair, shape (n,).
+        """
+        everyone = np.ones(len(weight), bool)
+        index = {name: axis.index(quantities[name]) for name, axis in self._axes.items()}
+        places = {ALL: (np.zeros(len(weight), np.int64), None), **{name: (x, None) for name, x in index.items()}}
+        places |= {f"{one}:{other}": (index[one], index[other]) for one, other in self._maps}
+        for variable, (x, y) in places.items():
+            common = Bins(x, y, mass, weight)
+            for leg, fired in legs.items():
+                some = asked.get(leg, everyone)
+                bins = (
+                    common if leg not in asked else Bins(x[some], y if y is None else y[some], mass[some], weight[some])
+                )
+                self._keep(bins.rows((self._dataset, "pair", leg, reference, variable), fired[some]))
 
     def sections(self, name: str, run: Array, section: Array, entries: Array) -> None:
         """Entries read of each luminosity section; `name` is `certified` or `rejected`."""
