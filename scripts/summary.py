@@ -14,4 +14,5 @@ with reporting(snakemake.log[0]):
     completeness = json.loads(Path(snakemake.input.completeness).read_text(encoding="utf-8"))
     duplicates = json.loads(Path(snakemake.input.duplicates).read_text(encoding="utf-8"))
     truth = json.loads(Path(snakemake.input.truth[0]).read_text(encoding="utf-8")) if snakemake.input.truth else None
-    write_text(summary(table, completeness, duplicates, truth, snakemake.params.title), snakemake.output[0])
+    legs = pd.read_parquet(snakemake.input.legs[0]) if snakemake.input.legs else None
+    write_text(summary(table, completeness, duplicates, truth, snakemake.params.title, legs), snakemake.output[0])

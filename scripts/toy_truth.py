@@ -5,7 +5,7 @@ import numpy as np
 from skimflow import analyses
 from skimflow.io.outputs import write_json
 from skimflow.logs import reporting
-from skimflow.toy import Sample, truth
+from skimflow.toy import Sample, leg_truth, truth
 
 _BLOCKS = 15
 
@@ -20,10 +20,10 @@ with reporting(snakemake.log[0]):
         mask[selection.events[np.logical_and.reduce([cut.passed for cut in selection.cuts])]] = True
         return mask
 
-    write_json(
-        {
-            name: truth([Sample(**sample) for sample in samples], _BLOCKS, select, params.probe, params.references)
-            for name, samples in params.samples.items()
-        },
-        snakemake.output[0],
-    )
+    found = {
+        name: truth([Sample(**sample) for sample in samples], _BLOCKS, select, params.probe, params.references)
+        for name, samples in params.samples.items()
+    }
+    pairs = analyses.get("tag_and_probe").select
+    legs = {name: leg_truth(_BLOCKS, pairs, **how) for name, how in params.legs.items() if how["seed"] is not None}
+    write_json(found | ({"tag_and_probe": legs} if legs else {}), snakemake.output[0])

@@ -17,6 +17,7 @@ def summary(
     duplicates: Mapping[str, Any],
     truth: Mapping[str, Any] | None,
     title: str,
+    legs: pd.DataFrame | None = None,
 ) -> str:
     """Text for a terminal.
 
@@ -24,7 +25,9 @@ def summary(
         table: of `efficiency.efficiencies`.
         completeness: of `aggregate.aggregate`.
         duplicates: of `duplicates.find_duplicates`, and `inputs` of `duplicates.duplicate_inputs`.
-        truth: by sample, sums of `toy.truth`; None for real data.
+        truth: by sample, sums of `toy.truth`, and as `tag_and_probe` those of `toy.leg_truth` by reference; None for
+            real data.
+        legs: of `efficiency.legs.leg_efficiencies`, where there is tag and probe.
     """
     totals = table[(table["variable"] == _ALL) & (table["dataset"] == _ALL)]
     lines = [
@@ -37,6 +40,8 @@ def summary(
     for (reference, sample), rows in totals.groupby(["reference", "sample"], sort=False):
         lines += ["", f"{sample}: {rows['meaning'].iloc[0]}"]
         lines += _sample(rows, str(reference), (truth or {}).get(str(sample)))
+    if legs is not None:
+        lines += _legs(legs[legs["variable"] == _ALL], (truth or {}).get("tag_and_probe", {}))
     if truth and (totals["kind"] == "data").any():
         lines += ["", _BIAS]
     return "\n".join(lines) + "\n"
@@ -114,6 +119,31 @@ def _sample(rows: pd.DataFrame, reference: str, truth: Mapping[str, Any] | None)
         name = _COMBINED.get(str(row.trigger), row.trigger)
         lines.append(f"  {name:{width}}  {'':17}  {row.alpha:10.4f}  [{row.alpha_low:.4f}, {row.alpha_high:.4f}]")
     return lines
+
+
+def _legs(totals: pd.DataFrame, truth: Mapping[str, Any]) -> list[str]:
+    """Legs by both ways: probes before the background is taken away, and efficiencies after."""
+    lines = []
+    for (reference, sample), rows in totals.groupby(["reference", "sample"], sort=False):
+        width, known = max(max(map(len, rows["trigger"])), 12), truth.get(reference)
+        kind = "simulation" if rows["kind"].iloc[0] == "mc" else "data"
+        lines += ["", f"{sample} {kind}, tag and probe ({reference}): P(probe fires the leg)"]
+        head = f"  {'leg':{width}}  {'passed':>8} {'probes':>8}  {'mass fit':^26}  {'sidebands':^26}"
+        lines.append(head + ("    truth" if known else ""))
+        for row in rows.to_dict("records"):
+            ways = "  ".join(_way(row, way) for way in (("fit", "counting") if row["estimator"] != "ratio" else ("",)))
+            true = (known or {}).get(row["trigger"])
+            text = f"  {row['trigger']:{width}}  {row['passed_n']:8d} {row['total_n']:8d}  {ways:54}"
+            lines.append((text + (f"  {true:7.4f}" if true is not None else "")).rstrip())
+            if row["reason"] and row["estimator"] == "fit":
+                lines.append(f"  {'':{width}}  no fit: {row['reason']}")
+    return lines
+
+
+def _way(row: Mapping[str, Any], way: str) -> str:
+    names = (way, f"{way}_low", f"{way}_high") if way else ("efficiency", "low", "high")
+    value, low, high = (row[name] for name in names)
+    return f"{'no data' if pd.isna(value) else f'{value:.4f}':>8} [{low:.4f}, {high:.4f}]"
 
 
 def _truth(truth: Mapping[str, Any], reference: str, trigger: str) -> str:

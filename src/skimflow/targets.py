@@ -9,8 +9,9 @@ from skimflow import lock, paths
 from skimflow.catalog import discover
 from skimflow.catalog.base import CatalogFile
 from skimflow.config import Config, Dataset, Measurement, Site, dataset_name
-from skimflow.config.models import Alternative, RegularBins, ScaleFactor, Variable
+from skimflow.config.models import Alternative, RegularBins, ScaleFactor, TagAndProbeReference, Variable
 from skimflow.errors import ConfigError, InputError, NotLockedError
+from skimflow.filter_bits import bit_of
 from skimflow.provenance import fingerprint
 
 NO_PROBE = {"paths": [], "prescales": {}, "combination": "any", "on_missing": "exclude"}
@@ -47,8 +48,7 @@ class Targets:
             for marker in map(Path, glob.glob(self.results.failed.format(dataset="*", file="*")))
         }
         self._settings = {name: skim_settings(self.config, name, dataset) for name, dataset in self.datasets.items()}
-        analyses = {settings["analysis"] for settings in self._settings.values()}
-        self._code = {analysis: _skim_code(analysis) for analysis in analyses}
+        self._code = {analysis: _skim_code(analysis) for analysis in analyses(self.config)}
         for name, dataset in self.datasets.items():
             try:
                 files = resolve(name, dataset, self.config.max_files)
@@ -122,6 +122,7 @@ class Targets:
         wanted += [("maps", name) for name in maps(self.config)]
         wanted += [("overview", figure) for figure in overview(self.config)]
         wanted += [("scale_factors", name) for name in self.config.scale_factors]
+        wanted += [("tag_and_probe", name) for name in leg_figures(self.config, self.datasets)]
         return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
 
 
@@ -130,6 +131,7 @@ def tables(config: Config) -> list[str]:
     results = paths.Results(config.name)
     wanted = {
         results.turn_ons_csv: config.turn_ons,
+        results.tag_and_probe_csv: config.tag_and_probe,
         results.stability_csv: config.stability,
         results.scale_factors_csv: config.scale_factors,
     }
@@ -198,6 +200,11 @@ def main_datasets(config: Config, datasets: dict[str, Dataset]) -> dict[str, Dat
     return {name: d for name, d in datasets.items() if analysis_of(config, name, d) == config.analysis}
 
 
+def analyses(config: Config) -> list[str]:
+    """Modules of `skimflow.analyses` that select events."""
+    return list(dict.fromkeys([config.analysis, *(r.analysis for r in config.references.values() if r.analysis)]))
+
+
 def selections(config: Config, datasets: dict[str, Dataset]) -> dict[str, str]:
     """What selects the events of each dataset: the reference of tag and probe, or `` for the measurement itself."""
     main = main_datasets(config, datasets)
@@ -242,6 +249,50 @@ def efficiency_settings(config: Config, datasets: dict[str, Dataset]) -> dict[st
         },
         "selection": f"offline selection {config.analysis}",
     }
+
+
+def tag_and_probe_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, Any]:
+    """Everything that efficiencies of legs depend on beside the counts."""
+    names = selections(config, datasets)
+    return {
+        "interval": config.interval.model_dump(mode="json"),
+        "references": {
+            name: {
+                "flavour": reference.selection.flavour,
+                "legs": _legs(reference),
+                "dz": reference.selection.dz.model_dump() if reference.selection.dz else None,
+                "axes": axes(reference.variables),
+                "report": {n: list(v.report) for n, v in reference.variables.items() if v.report},
+                "maps": [[map_.x, map_.y] for map_ in reference.maps],
+                "mass": axis(reference.mass),
+                "fit": reference.fit.model_dump(mode="json"),
+                "datasets": {n: {"kind": d.kind, "sample": d.sample} for n, d in datasets.items() if names[n] == name},
+            }
+            for name, reference in config.tag_and_probe.items()
+        },
+    }
+
+
+def _legs(reference: TagAndProbeReference) -> list[str]:
+    return [*reference.selection.legs, *(["dz"] if reference.selection.dz else [])]
+
+
+def leg_figures(config: Config, datasets: dict[str, Dataset]) -> dict[str, dict[str, str]]:
+    """Figures of legs by name, and what each shows: `figure`, `reference`, and where it has one `leg`, `sample`,
+    `variable`. Mass spectra are shown for all probes of a sample, and in the bins of each variable."""
+    found = {}
+    for name, settings in tag_and_probe_settings(config, datasets)["references"].items():
+        about = {"reference": name}
+        found |= {f"{name}-{v}": {"figure": "efficiency", **about, "variable": v} for v in settings["report"]}
+        for leg in config.references[name].selection.legs:
+            of_leg = {**about, "leg": leg}
+            for x, y in settings["maps"]:
+                found[f"{name}-{leg}-{x}-{y}"] = {"figure": "map", **of_leg, "variable": f"{x}:{y}"}
+            for sample in dict.fromkeys(d["sample"] for d in settings["datasets"].values()):
+                for variable in ("all", *settings["report"]):
+                    shown = {"figure": "mass", **of_leg, "sample": sample, "variable": variable}
+                    found[f"{name}-{leg}-{sample}-mass-{variable}"] = shown
+    return found
 
 
 def turn_on_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, Any]:
@@ -306,11 +357,17 @@ def one_kind(config: Config, datasets: dict[str, Dataset]) -> list[str]:
     return [name for name in main if datasets[name].kind == "data"] or main
 
 
-def plot_settings(config: Config) -> dict[str, Any]:
+def leg_plot_settings(config: Config) -> dict[str, Any]:
+    """Those of figures, with the variables of each reference of tag and probe."""
+    return {name: plot_settings(config, reference.variables) for name, reference in config.tag_and_probe.items()}
+
+
+def plot_settings(config: Config, variables: Mapping[str, Variable] | None = None) -> dict[str, Any]:
     """Everything that figures depend on beside the tables they show."""
+    variables = config.variables if variables is None else variables
     return {
         "style": config.style.model_dump(mode="json"),
-        "labels": {name: [v.label, v.unit] for name, v in config.variables.items()},
+        "labels": {name: [v.label, v.unit] for name, v in variables.items()},
         "stability": config.stability.variable if config.stability else None,
         "eras": {name: list(window) for name, window in config.eras.items()},
         "level": config.interval.level,
@@ -319,13 +376,25 @@ def plot_settings(config: Config) -> dict[str, Any]:
 
 def scale_factor_settings(config: Config) -> dict[str, Any]:
     """Everything that scale factors depend on beside the efficiencies, alternatives with nothing left out."""
+    legs = [reference.variables for reference in config.tag_and_probe.values()]
+    labelled = {name: v for variables in (*legs, config.variables) for name, v in variables.items()}
     return {
         "title": config.title,
         "energy": config.style.energy,
         "paths": list(config.probe.paths),
-        "labels": {name: [v.label, v.unit] for name, v in config.variables.items()},
+        "labels": {name: [v.label, v.unit] for name, v in labelled.items()},
         "entries": {name: _scale_factor(config, factor) for name, factor in config.scale_factors.items()},
     }
+
+
+def other_tables(config: Config) -> dict[str, str]:
+    """Tables of efficiencies that scale factors use, and the measurement that each is of, `` for this one."""
+    with_legs = any(factor.reference in config.tag_and_probe for factor in config.scale_factors.values())
+    found = {}
+    for name in ("", *other_measurements(config)):
+        results = paths.Results(name or config.name)
+        found |= dict.fromkeys((results.efficiency, *([results.tag_and_probe] if with_legs else [])), name)
+    return found
 
 
 def other_measurements(config: Config) -> list[str]:
@@ -340,7 +409,8 @@ def other_measurements(config: Config) -> list[str]:
 
 
 def _scale_factor(config: Config, factor: ScaleFactor) -> dict[str, Any]:
-    first = {name: (config.variables[name].report or (0.0,))[0] for name in factor.variables}
+    source = config.tag_and_probe.get(factor.reference, config)
+    first = {name: (source.variables[name].report or (0.0,))[0] for name in factor.variables}
     nominal = {key: getattr(factor, key) for key in ("data", "simulation", "reference")}
     nominal |= {
         "trigger": factor.trigger or config.probe.combination,
@@ -393,6 +463,21 @@ def truth_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, An
         "selection": config.selection.model_dump(mode="json"),
         "probe": probe,
         "references": {name: list(reference.paths) for name, reference in main_references(config).items()},
+        "legs": {name: _leg_truth(config, name, datasets) for name in config.tag_and_probe},
+    }
+
+
+def _leg_truth(config: Config, name: str, datasets: dict[str, Dataset]) -> dict[str, Any]:
+    """What the true efficiencies of legs depend on: those of Z decays with the seed of the reference's first toy."""
+    reference = config.tag_and_probe[name]
+    chosen = reference.selection
+    toys = [dataset.toy for n, dataset in datasets.items() if selections(config, datasets)[n] == name and dataset.toy]
+    bits = {leg: bit_of(wanted.bit, chosen.flavour, chosen.nanoaod, chosen.year) for leg, wanted in chosen.legs.items()}
+    return {
+        "seed": toys[0].seed if toys else None,
+        "selection": chosen.model_dump(mode="json"),
+        "window": list(reference.fit.windows.signal),
+        "legs": {leg: [bits[leg], wanted.min_pt] for leg, wanted in chosen.legs.items()},
     }
 
 

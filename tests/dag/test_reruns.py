@@ -158,18 +158,62 @@ def test_a_reference_more_skims_its_data_and_the_simulation(copy: Checkout) -> N
     assert copy.jobs()["skim"] == 2
 
 
-def test_the_measurement_with_references_is_97_skims(finished: Checkout) -> None:
-    """MET data comes from a catalogue: its files are known when it is locked."""
+def test_the_measurement_with_references_is_249_skims(finished: Checkout) -> None:
+    """Data of references comes from a catalogue: its files are known when it is locked."""
+    records = [("MET_Run2016G", 30526, 17), ("MET_Run2016H", 30559, 32)]
+    records += [("SingleMuon_Run2016G", 30530, 70), ("SingleMuon_Run2016H", 30563, 82)]
     text = finished.run("-n", "--configfile", "config/hww_emu_2016.yaml", check=False)
     assert "error: dataset MET_Run2016G: not locked yet" in text
-    for dataset, recid, files in (("MET_Run2016G", 30526, 17), ("MET_Run2016H", 30559, 32)):
+    for dataset, recid, files in records:
         lfns = [f"/eos/opendata/{dataset}/{index}.root" for index in range(files)]
         ids = [paths.file_id(lfn) for lfn in lfns]
         url = "root://eospublic.cern.ch/"
         rows = [lock.Row(i, i, lfn, url + lfn, 1, 1, "", i, 1, 1) for i, lfn in zip(ids, lfns, strict=True)]
         (finished.folder / "config/locks").mkdir(exist_ok=True)
         finished.write(f"config/locks/{dataset}.tsv", lock.text(rows, {}, f"recid:{recid}", 1))
-    assert finished.jobs("--configfile", "config/hww_emu_2016.yaml")["skim"] == 48 + 17 + 32
+    assert finished.jobs("--configfile", "config/hww_emu_2016.yaml")["skim"] == 48 + 17 + 32 + 70 + 82
+
+
+LEGS = """\
+references:
+  none: {method: none}
+  muon:
+    method: tag_and_probe
+    datasets: [small_mu]
+    selection:
+      flavour: muon
+      nanoaod: v9
+      year: 2016
+      tag: {id: tightId, min_pt: 26, max_eta: 2.4, paths: [HLT_IsoMu24], object: {bit: Iso, min_pt: 24}}
+      probe: {id: tightId, min_pt: 15, max_eta: 2.4}
+      legs: {Mu12: {bit: TrkIsoVVL, min_pt: 12}}
+    variables:
+      probe_pt: {label: probe pT, fine: {bins: 20, low: 0, high: 100}, report: [15, 40, 100]}
+"""
+SINGLE_MUON = MET.replace("MET", "SingleMuon")
+
+
+def test_legs_are_measured_again_from_counts(copy: Checkout) -> None:
+    """A change of the fit is one of the table; a change of what a pair is skims its data, and no other."""
+    shutil.copy(copy.folder / "results/small/toy_certified.json", copy.folder / "config/golden.json")
+    golden = "certified_luminosity: {path: config/golden.json, toy: false, url: null, sha256: null}"
+    toy = "certified_luminosity: {toy: true, url: null, sha256: null}"
+    copy.edit("config/config.yaml", lambda text: text.replace(toy, golden))
+    copy.run("--touch", "--cores", "1")
+    copy.write("config/datasets/small_mu.yaml", SINGLE_MUON)
+    copy.edit("config/config.yaml", lambda text: text + LEGS)
+    assert copy.jobs()["skim"] == 1
+    table = "results/small/tag_and_probe.parquet"
+    copy.run("--cores", "2", table)
+    assert copy.jobs(table) == Counter()
+    for change in (
+        "fit: {method: counting}",
+        "fit: {windows: {signal: [80, 102], below: [70, 80], above: [102, 112]}}",
+    ):
+        assert copy.jobs(table, "--config", f"references={{muon: {{{change}}}}}") == Counter(tag_and_probe=1)
+    for change in ("selection: {mass: [50, 130]}", "mass: {bins: 30, low: 60, high: 120}"):
+        found = copy.jobs(table, "--config", f"references={{muon: {{{change}}}}}")
+        assert found == Counter(skim=1, aggregate=1, tag_and_probe=1)
 
 
 def test_three_lost_outputs_rerun_three_skims(copy: Checkout) -> None:

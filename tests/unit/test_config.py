@@ -13,7 +13,8 @@ from skimflow.config.documents import documents
 from skimflow.config.loading import merge, read_yaml
 from skimflow.config.models import Orthogonal
 from skimflow.errors import ConfigError
-from skimflow.targets import probe_settings
+from skimflow.targets import efficiency_settings, probe_settings, skim_settings
+from tests.tag_and_probe import MUON
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -26,6 +27,17 @@ def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 PROBE = "HLT_Mu12_TrkIsoVVL_Ele23_CaloIdL_TrackIdL_IsoVL_DZ"
 MET = {"method": "orthogonal", "datasets": ["toy_MET_G", "toy_MET_H"], "paths": ["HLT_MET200"]}
+
+
+FACTOR = {"data": "SingleMuon", "simulation": "DYJetsToLL", "reference": "muon", "variables": ["probe_pt"]}
+PROBE_PT = {"label": "x", "fine": {"bins": 20, "low": 0, "high": 100}, "report": [20, 100]}
+
+
+def tag_and_probe(**changes: object) -> dict:
+    """A reference of muon legs; changes of its selection or of its own keys."""
+    own = {k: changes.pop(k) for k in ("datasets", "simulation", "variables", "maps", "mass", "fit") if k in changes}
+    reference = {"method": "tag_and_probe", "datasets": ["toy_SingleMuon"], "variables": {"probe_pt": PROBE_PT}}
+    return {**reference, "selection": {**MUON, **changes}, **own}
 
 
 def write(folder: Path, text: str) -> Path:
@@ -89,6 +101,58 @@ def test_shipped_configurations_are_valid(path: Path) -> None:
         (
             {"references": {"met": {**MET, "simulation": ["toy_MuonEG_G"]}}},
             "references.met.simulation: toy_MuonEG_G is collision data (list it under datasets)",
+        ),
+        (
+            {"references": {"muon": tag_and_probe(simulation=["toy_MuonEG_G"])}},
+            "references.muon.simulation: toy_MuonEG_G",
+        ),
+        (
+            {"references": {"muon": tag_and_probe(legs={"Mu8": {"bit": "TrkIso"}})}},
+            "references.muon.selection: legs.Mu8: no muon filter bit TrkIso in NanoAOD v9 of 2016 (known: TrkIsoVVL,",
+        ),
+        (
+            {"references": {"muon": tag_and_probe(nanoaod="v13")}},
+            "references.muon.selection: tag.object: the trigger filter bits of NanoAOD v13 are not known",
+        ),
+        (
+            {"references": {"muon": tag_and_probe(variables={"lead_pt": {"label": "x", "fine": "integer"}})}},
+            "references.muon: variables: lead_pt: tag_and_probe has probe_pt, ",
+        ),
+        (
+            {"references": {"muon": tag_and_probe(maps=[{"x": "probe_pt", "y": "npv"}])}},
+            "references.muon: maps: npv is not among the variables",
+        ),
+        (
+            {"references": {"muon": tag_and_probe(mass={"bins": 10, "low": 50, "high": 120})}},
+            "references.muon: mass: its bins go beyond selection.mass, 60 to 120 GeV",
+        ),
+        (
+            {"references": {"muon": tag_and_probe(fit={"windows": {"below": [70.5, 80.5], "above": [101.5, 111.5]}})}},
+            "references.muon: fit: windows: [70.5, 80.5, 101.5, 111.5] are not among the edges of mass",
+        ),
+        (
+            {"references": {"muon": tag_and_probe(fit={"windows": {"above": [101, 120]}})}},
+            "references.muon.fit.windows: the sidebands must have one width and lie symmetric",
+        ),
+        (
+            {"references": {"muon": tag_and_probe(fit={"signal": "gauss"})}},
+            "references.muon.fit.signal: input should be",
+        ),
+        (
+            {"references": {"none": {"method": "none"}, "muon": tag_and_probe(datasets=["MuonEG_Run2016G"])}},
+            "references: none and muon select the events of dataset MuonEG_Run2016G differently",
+        ),
+        (
+            {"references": {"none": {"method": "none"}, "a": tag_and_probe(), "b": tag_and_probe()}},
+            "references: a and b select the events of dataset toy_SingleMuon differently",
+        ),
+        (
+            {"scale_factors": {"mu": {**FACTOR, "trigger": "Mu8"}}, "references": {"muon": tag_and_probe()}},
+            "scale_factors: mu: trigger must be a leg of muon (Mu12, Mu23)",
+        ),
+        (
+            {"scale_factors": {"mu": {**FACTOR, "variables": ["met"]}}, "references": {"muon": tag_and_probe()}},
+            "scale_factors: mu: met is not a variable with report edges",
         ),
         ({"variables": {"met": {"report": [20, 20.3]}}}, "variables.met: report edges [20.3] are not among the fine"),
         ({"variables": {"met": {"report": [30, 20]}}}, "variables.met.report: bin edges must increase"),
@@ -182,6 +246,24 @@ def test_datasets_of_all_lists_are_read_once_and_counted_with_their_references(t
         "toy_MET_G": ["met"],
         "toy_MET_H": ["met"],
     }
+
+
+def test_pairs_are_counted_with_their_reference_only(tmp_path: Path) -> None:
+    references = {"none": {"method": "none"}, "muon": tag_and_probe(simulation=["toy_DY"])}
+    path = change(tmp_path, {"datasets": ["MuonEG_Run2016G", "toy_TTTo2L2Nu"], "references": references})
+    config, datasets, _ = load(read_yaml(path), [path])
+    counted = {name: list(config.references_of(name, dataset.kind)) for name, dataset in datasets.items()}
+    assert counted == {
+        **{"MuonEG_Run2016G": ["none"], "toy_TTTo2L2Nu": ["none"]},
+        **{"toy_SingleMuon": ["muon"], "toy_DY": ["muon"]},
+    }
+    settings = {name: skim_settings(config, name, dataset) for name, dataset in datasets.items()}
+    assert [one["analysis"] for one in settings.values()] == ["hww_emu"] * 2 + ["tag_and_probe"] * 2
+    assert list(settings["toy_DY"]["axes"]) == ["probe_pt"]
+    assert "mass" not in settings["toy_TTTo2L2Nu"]
+    measured = efficiency_settings(config, datasets)
+    assert list(measured["references"]) == ["none"]
+    assert list(measured["datasets"]) == ["MuonEG_Run2016G", "toy_TTTo2L2Nu"]
 
 
 def test_a_dataset_is_selected_in_one_way_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ certified_luminosity: {toy: true, url: null, sha256: null}
 @pytest.mark.xdist_group("end-to-end")
 def test_the_measurement_with_references_runs_on_toys_of_its_names(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
-    for primary in ("MuonEG", "MET"):
+    for primary in ("MuonEG", "MET", "SingleMuon"):
         for era in "GH":
             checkout.write(f"config/datasets/{primary}_Run2016{era}.yaml", _TOY.format(primary=primary, era=era))
     checkout.write("config/datasets/tt.yaml", _MC)
@@ -127,7 +127,20 @@ def test_the_measurement_with_references_runs_on_toys_of_its_names(tmp_path: Pat
     assert (found["total_n"] > 30).all()
     assert found["alpha"].notna().tolist() == [False, False, False, True]
     assert found.loc[("met", "MET"), "high"] < found.loc[("none", "MuonEG"), "efficiency"]
+    legs = pd.read_parquet(root / "tag_and_probe.parquet").set_index(["variable", "trigger"])
+    truth = json.loads((root / "truth.json").read_text())["tag_and_probe"]["muon"]
+    for leg in ("Mu12", "Mu23"):
+        found = legs.loc["all", leg].iloc[0]
+        assert found["fit_valid"]
+        for way in ("fit", "counting"):
+            error = (found[f"{way}_high"] - found[f"{way}_low"]) / 2
+            assert abs(found[way] - truth[leg]) < 4 * error < 0.2
+    duplicates = json.loads((root / "duplicates.json").read_text())
+    assert duplicates["duplicates"] == 0
+    assert duplicates["samples"]["SingleMuon (muon)"]["events"] > 100
+    assert (root / "plots/tag_and_probe/muon-Mu23-SingleMuon-mass-probe_pt.png").exists()
     text = (root / "summary.txt").read_text(encoding="utf-8")
+    assert "SingleMuon data, tag and probe (muon): P(probe fires the leg)" in text
     assert text.count("truth  unbiased") == 4
     assert "alpha: the efficiency without reference over this one" in text
     assert "MET_Run2016H" in (root / "report.html").read_text(encoding="utf-8")

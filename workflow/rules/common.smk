@@ -49,6 +49,21 @@ def figures(folder, names, caption, what):
     return {kind: [files[kind] for files in made] for kind in ("png", "pdf")}
 
 
+def leg_figures():
+    """Outputs of the figures of tag and probe, in the order of `targets.leg_figures`."""
+    made = [
+        figure(
+            "tag_and_probe",
+            name,
+            f"legs_{shown['figure']}",
+            figure=f"tag and probe: {shown['figure']}",
+            against=name.replace("-", ", "),
+        )
+        for name, shown in targets.leg_figures(CONFIG, TARGETS.datasets).items()
+    ]
+    return {kind: [files[kind] for files in made] for kind in ("png", "pdf")}
+
+
 def locked(wildcards):
     """No input, but the end of the run while a dataset that needs a lock has none."""
     try:

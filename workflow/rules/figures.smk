@@ -81,6 +81,24 @@ rule plot_scale_factors:
         "../../scripts/plot_scale_factors.py"
 
 
+rule plot_tag_and_probe:
+    """Efficiency of legs against each variable and as maps, and the mass spectra with their fits."""
+    input:
+        table=RESULTS.tag_and_probe,
+        spectra=RESULTS.mass_spectra,
+    output:
+        **leg_figures(),
+    log:
+        RESULTS.log("plot_tag_and_probe"),
+    localrule: True
+    params:
+        shown=list(targets.leg_figures(CONFIG, TARGETS.datasets).values()),
+        settings=targets.leg_plot_settings(CONFIG),
+        code=fingerprint("skimflow.plots.efficiency", "skimflow.plots.mass"),
+    script:
+        "../../scripts/plot_tag_and_probe.py"
+
+
 rule plot_cutflow:
     """Events left after each cut."""
     input:

@@ -59,6 +59,9 @@ rule toy_truth:
     localrule: True
     params:
         **targets.truth_settings(CONFIG, TARGETS.datasets),
-        code=fingerprint("skimflow.toy.truth", f"skimflow.analyses.{CONFIG.analysis}"),
+        code=fingerprint(
+            "skimflow.toy.truth",
+            *(f"skimflow.analyses.{name}" for name in targets.analyses(CONFIG)),
+        ),
     script:
         "../../scripts/toy_truth.py"

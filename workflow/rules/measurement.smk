@@ -92,6 +92,29 @@ rule efficiency:
         "../../scripts/efficiency.py"
 
 
+rule tag_and_probe:
+    """Efficiencies of trigger legs from pairs of tag and probe: sidebands subtracted, and mass fits."""
+    input:
+        counts=RESULTS.counts,
+    output:
+        parquet=RESULTS.tag_and_probe,
+        spectra=RESULTS.mass_spectra,
+        csv=report(
+            RESULTS.tag_and_probe_csv,
+            category="Tables",
+            labels={"table": "tag and probe"},
+            caption="../report/tag_and_probe.rst",
+        ),
+    log:
+        RESULTS.log("tag_and_probe"),
+    localrule: True
+    params:
+        settings=targets.tag_and_probe_settings(CONFIG, TARGETS.datasets),
+        code=fingerprint("skimflow.efficiency.legs"),
+    script:
+        "../../scripts/tag_and_probe.py"
+
+
 rule turn_ons:
     """Turn-on curves: parameters, covariance, goodness of fit."""
     input:
@@ -140,11 +163,7 @@ rule stability:
 rule scale_factors:
     """Data over simulation, for correctionlib, as CSV and for HEPData."""
     input:
-        efficiency=RESULTS.efficiency,
-        others=[
-            paths.Results(name).efficiency
-            for name in targets.other_measurements(CONFIG)
-        ],
+        list(targets.other_tables(CONFIG)),
     output:
         correctionlib=RESULTS.scale_factors,
         csv=report(
@@ -158,9 +177,9 @@ rule scale_factors:
         RESULTS.log("scale_factors"),
     localrule: True
     params:
-        others=targets.other_measurements(CONFIG),
+        tables=targets.other_tables(CONFIG),
         settings=targets.scale_factor_settings(CONFIG),
-        code=fingerprint("skimflow.efficiency.publication"),
+        code=fingerprint("skimflow.efficiency.publication", "skimflow.efficiency.legs"),
     script:
         "../../scripts/scale_factors.py"
 
@@ -172,6 +191,7 @@ rule summary:
         completeness=RESULTS.completeness,
         duplicates=RESULTS.duplicates,
         truth=[RESULTS.truth] if TARGETS.toy_files() else [],
+        legs=[RESULTS.tag_and_probe] if CONFIG.tag_and_probe else [],
     output:
         report(
             RESULTS.summary,

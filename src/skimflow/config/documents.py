@@ -21,8 +21,8 @@ An unknown key is an error. The first line of each file, `# yaml-language-server
 editor complete and check keys while you type.
 
 `params` of the rules carry what a result depends on, so a change reruns what it must and no more:
-cuts, `fine` bins, `probe`, `references` and eras skim again; `report` bins and `interval` redo efficiencies and plots;
-`style` redraws plots.
+cuts, `fine` bins, `probe`, `references` and eras skim again; `report` bins, `interval` and the `fit` of tag and probe
+redo efficiencies and plots; `style` redraws plots.
 """
 
 _CHAPTERS = (
@@ -88,7 +88,9 @@ def _type(field: dict[str, Any], root: dict[str, Any]) -> str:
         return f"list of {_type(field['items'], root)}"
     if field["type"] == "object":
         return f"name: {_type(_values(field), root)}"
-    return {"array": "pair of integers"}.get(field["type"], field["type"])
+    if field["type"] == "array":
+        return f"pair of {_type(field['prefixItems'][0], root)}s"
+    return field["type"]
 
 
 def _nested(field: dict[str, Any], root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:

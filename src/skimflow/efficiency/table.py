@@ -44,12 +44,12 @@ def efficiencies(counts: pa.Table, settings: Mapping[str, Any]) -> pd.DataFrame:
     for group in _groups(settings):
         rows = select(counts, "trigger", group.members)
         for trigger in [*probe["paths"], probe["combination"]]:
-            frame = pd.concat(_trigger(select(rows, "trigger", name=trigger), trigger, group, settings))
+            found = pd.concat(_trigger(select(rows, "trigger", name=trigger), trigger, group, settings))
             named = {"sample": group.sample, "kind": group.kind, "dataset": group.dataset}
             named |= {"reference": group.reference, "trigger": trigger}
             for place, (name, value) in enumerate(named.items()):
-                frame.insert(place, name, value)
-            frames.append(frame.assign(meaning=_meaning(group, settings)))
+                found.insert(place, name, value)
+            frames.append(found.assign(meaning=_meaning(group, settings)))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -98,15 +98,15 @@ def _trigger(rows: pa.Table, trigger: str, group: _Group, settings: Mapping[str,
     mine = _contents(select(rows, "trigger", reference=group.reference), settings)
     others = _contents(select(rows, "trigger", reference=plain), settings) if compare else itertools.repeat(None)
     for place, other in zip(mine, others, strict=False):
-        frame = _frame(place, _estimate(place.content, trigger, group.kind, settings), settings)
+        rows = frame(place, _estimate(place.content, trigger, group.kind, settings), settings)
         found = Estimate(*[np.nan] * 3)
         # A value of an integer variable, such as a run, may have events only without the reference.
         if other is not None and other.x == place.x:
             found = Estimate(*map(np.ravel, alpha(other.content, place.content, **settings["interval"])))
-        yield frame.assign(alpha=found.value, alpha_low=found.low, alpha_high=found.high)
+        yield rows.assign(alpha=found.value, alpha_low=found.low, alpha_high=found.high)
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A variable or map, the edges of its bins, and what is in them."""
 
     variable: str
@@ -115,22 +115,22 @@ class _Place(NamedTuple):
     content: Binned
 
 
-def _contents(rows: pa.Table, settings: Mapping[str, Any]) -> Iterator[_Place]:
+def _contents(rows: pa.Table, settings: Mapping[str, Any]) -> Iterator[Place]:
     nowhere = [(np.nan, np.nan)]
-    yield _Place(ALL, [(-np.inf, np.inf)], nowhere, summed(select(rows, "trigger", variable=ALL)))
+    yield Place(ALL, [(-np.inf, np.inf)], nowhere, summed(select(rows, "trigger", variable=ALL)))
     for name, spec in settings["axes"].items():
         mine = select(rows, "trigger", variable=name)
         if spec == "integer":
             values, content = by_value(mine)
-            yield _Place(name, [(value, value) for value in values], nowhere, content)
+            yield Place(name, [(value, value) for value in values], nowhere, content)
         elif name in settings["report"]:
             report = np.array(settings["report"][name])
-            yield _Place(name, _bins(report), nowhere, binned(mine, [Axis(spec).edges], [report]))
+            yield Place(name, _bins(report), nowhere, binned(mine, [Axis(spec).edges], [report]))
     for x, y in settings["maps"]:
         report = [np.array(settings["report"][name]) for name in (x, y)]
         fine = [Axis(settings["axes"][name]).edges for name in (x, y)]
         content = binned(select(rows, "trigger", variable=f"{x}:{y}"), fine, report)
-        yield _Place(f"{x}:{y}", _bins(report[0]), _bins(report[1]), content)
+        yield Place(f"{x}:{y}", _bins(report[0]), _bins(report[1]), content)
 
 
 def _bins(edges: np.ndarray) -> list[tuple[float, float]]:
@@ -138,7 +138,8 @@ def _bins(edges: np.ndarray) -> list[tuple[float, float]]:
     return list(itertools.pairwise(ends))
 
 
-def _frame(place: _Place, estimate: Estimate, settings: Mapping[str, Any]) -> pd.DataFrame:
+def frame(place: Place, estimate: Estimate, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """A row for each bin of a place: its edges, what is in it, and the estimate."""
     edges = np.array([(*a, *b) for a in place.x for b in place.y], float).reshape(-1, 4)
     columns: dict[str, Any] = {"variable": [place.variable] * len(edges)}
     columns |= dict(zip(("x_low", "x_high", "y_low", "y_high"), edges.T, strict=True))

@@ -13,6 +13,7 @@ from skimflow.efficiency.turnon import PARAMETERS, band, curve, from_row
 from skimflow.plots.canvas import COMBINED, axis_title, colour, marker, no_data, sample_title, short
 
 _ALL = "all"
+_MAPPED = "all paths together"
 
 
 def turn_on(
@@ -65,9 +66,13 @@ def _same(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
     return rows[(rows["sample"] == first["sample"]) & (rows["reference"] == first["reference"])]
 
 
-def efficiency_map(figure: Figure, table: pd.DataFrame, x: str, y: str, settings: Mapping[str, Any]) -> None:
-    """Efficiency of all paths together in two variables, with value and half-width of the interval in each cell."""
-    rows = table[(table["variable"] == f"{x}:{y}") & table["trigger"].isin(COMBINED) & (table["dataset"] == _ALL)]
+def efficiency_map(
+    figure: Figure, table: pd.DataFrame, x: str, y: str, settings: Mapping[str, Any], trigger: str | None = None
+) -> None:
+    """Efficiency of all paths together, or of one `trigger`, in two variables; each cell has value and half-width of
+    the interval."""
+    wanted = table["trigger"].isin(COMBINED if trigger is None else [trigger])
+    rows = table[(table["variable"] == f"{x}:{y}") & wanted & (table["dataset"] == _ALL)]
     rows = rows[np.isfinite(rows[["x_low", "x_high", "y_low", "y_high"]]).all(axis=1)]
     panels = _grid(figure, rows, by_column=False)
     mesh = None
@@ -77,7 +82,12 @@ def efficiency_map(figure: Figure, table: pd.DataFrame, x: str, y: str, settings
         axes.set_ylabel(axis_title(settings, y))
         axes.set_title(_title(rows, mine), fontsize="small", pad=34)
     if mesh is not None:
-        figure.colorbar(mesh, ax=[axes for axes, _ in panels], label="efficiency of all paths together", pad=0.01)
+        figure.colorbar(
+            mesh,
+            ax=[axes for axes, _ in panels],
+            label=f"efficiency of {_MAPPED if trigger is None else trigger}",
+            pad=0.01,
+        )
 
 
 def _panels(figure: Figure, rows: pd.DataFrame, paint: Any, title: str) -> None:

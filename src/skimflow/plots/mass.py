@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skimflow.plots.canvas import colour
+from skimflow.plots.canvas import axis_title, colour, sample_title
 
 Array = np.ndarray
+_ACROSS = 4
+_SIDES = {"passing": "passed", "failing": "failed"}
 
 
 class Spectrum(NamedTuple):
@@ -41,6 +44,60 @@ def mass_fit(
     panels[1, 0].set_ylabel("pull")
     panels[0, 0].text(0.04, 0.85, text, transform=panels[0, 0].transAxes, va="top", fontsize="x-small")
     panels[0, 1].legend(loc="upper right", fontsize="x-small")
+
+
+def all_probes(figure: Figure, rows: pd.DataFrame, spectra: pd.DataFrame, settings: Mapping[str, Any]) -> None:
+    """The spectra of all probes of a leg and sample; tables of `efficiency.legs.leg_efficiencies`, one row and its mass
+    bins."""
+    row = rows.iloc[0]
+    title = sample_title(row["sample"], row["kind"]).replace(" sim", "\nsim").replace(" data", "\ndata")
+    text = f"{title}\nleg {row['trigger']}\n{_result(row)}"
+    mass_fit(figure, _edges(spectra), *_both(spectra), text, settings)
+
+
+def in_bins(figure: Figure, rows: pd.DataFrame, spectra: pd.DataFrame, settings: Mapping[str, Any]) -> None:
+    """The spectra in the bins of a variable, passing probes above failing ones; tables as those of `all_probes`."""
+    lines = -(-len(rows) // _ACROSS)
+    figure.set_size_inches(4.2 * _ACROSS, 5.4 * lines + 0.6)
+    panels = figure.subplots(2 * lines, _ACROSS, squeeze=False)
+    for spare in panels.reshape(-1):
+        spare.set_axis_off()
+    for place, row in enumerate(rows.to_dict("records")):
+        mine = spectra[(spectra["x_low"] == row["x_low"]) & (spectra["x_high"] == row["x_high"])]
+        for side, spectrum in enumerate(_both(mine)):
+            axes = panels[2 * (place // _ACROSS) + side, place % _ACROSS]
+            axes.set_axis_on()
+            _spectrum(axes, _edges(mine), spectrum, settings)
+            axes.tick_params(labelsize="x-small")
+            axes.text(
+                0.96, 0.94, list(_SIDES)[side], transform=axes.transAxes, ha="right", va="top", fontsize="x-small"
+            )
+            if not side:
+                span = f"{row['x_low']:g} to {row['x_high']:g}\n{_result(row)}"
+                axes.text(0.04, 0.94, span, transform=axes.transAxes, va="top", fontsize="xx-small")
+    first = rows.iloc[0]
+    what = f"{sample_title(first['sample'], first['kind'])}, leg {first['trigger']}"
+    title = axis_title(settings, first["variable"])
+    figure.supxlabel(f"tag-probe mass [GeV] in bins of {title}; {what}", fontsize="small")
+    figure.supylabel("pairs", fontsize="small")
+
+
+def _result(row: Mapping[str, Any]) -> str:
+    """What the fit found, or why there is no result."""
+    if not row["fit_valid"]:
+        return row["reason"].replace(": ", ":\n").replace(" for ", "\nfor ")
+    below, above = row["fit"] - row["fit_low"], row["fit_high"] - row["fit"]
+    value = f"$\\varepsilon = {row['fit']:.4f}^{{+{above:.4f}}}_{{-{below:.4f}}}$"
+    return f"{value}\n$\\chi^2$/ndf {row['chi2']:.0f}/{row['ndf']}"
+
+
+def _edges(spectra: pd.DataFrame) -> Array:
+    return np.append(spectra["mass_low"].to_numpy(), spectra["mass_high"].to_numpy()[-1])
+
+
+def _both(spectra: pd.DataFrame) -> list[Spectrum]:
+    names = ("", "_error", "_fit", "_background")
+    return [Spectrum(*(spectra[f"{side}{name}"].to_numpy() for name in names)) for side in _SIDES.values()]
 
 
 def _spectrum(axes: Axes, edges: Array, spectrum: Spectrum, settings: Mapping[str, Any]) -> None:

@@ -15,12 +15,20 @@ from skimflow.plots.canvas import axis_title, colour, no_data
 
 
 def cutflow(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
-    """Events left after each cut, one line a dataset, logarithmic.
+    """Events left after each cut, one line a dataset, logarithmic; a panel for the datasets of each selection.
 
     Args:
         table: cutflow.csv.
     """
-    axes = figure.subplots()
+    cuts = table.groupby("dataset", sort=False)["cut"].agg(tuple)
+    panels = figure.subplots(1, cuts.nunique(), squeeze=False)[0]
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width * (1 + 0.7 * (len(panels) - 1)), height)
+    for axes, flow in zip(panels, cuts.unique(), strict=True):
+        _flow(axes, table[table["dataset"].isin(cuts.index[cuts == flow])], settings)
+
+
+def _flow(axes: Axes, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
     for place, (dataset, rows) in enumerate(table.groupby("dataset", sort=False)):
         events = rows["events"].to_numpy(float)
         edges = np.arange(len(events) + 1) - 0.5

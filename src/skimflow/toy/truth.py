@@ -57,6 +57,41 @@ def truth(
     return {"unbiased": sums.pop(UNBIASED), "references": sums}
 
 
+def leg_truth(
+    blocks: int,
+    select: Callable[[Columns, Mapping[str, Any]], Any],
+    seed: int,
+    selection: Mapping[str, Any],
+    window: Sequence[float],
+    legs: Mapping[str, Sequence[float]],
+) -> dict[str, float | None]:
+    """True efficiencies of legs for the probes of Z decays: their mean over selected pairs near the peak.
+
+    Args:
+        blocks: how many blocks of `collisions.BLOCK` collisions to look at.
+        select: of the analysis `tag_and_probe`, from columns and `selection` to pairs.
+        window: mass from and to, GeV.
+        legs: value of the filter bit, and online threshold in GeV; the toy's leg of the same two is meant.
+
+    Returns:
+        By leg, and for the vertex-distance filter if the selection names one; None for a leg that the toy has not.
+    """
+    collection = selection["flavour"].capitalize()
+    known = {(leg.collection, leg.bit, int(leg.threshold)): leg for leg in trigger.LEGS.values()}
+    probes = []
+    for columns in itertools.islice(collisions(Sample(seed, 0, process="DYJetsToLL")), blocks):
+        q = select(columns, selection).columns
+        near = (q["mass"] > window[0]) & (q["mass"] < window[1])
+        probes.append((q["probe_pt"][near], q["probe_eta"][near]))
+    pt, eta = (np.concatenate(values) for values in zip(*probes, strict=True))
+    found: dict[str, float | None] = {}
+    for name, (bit, threshold) in legs.items():
+        leg = known.get((collection, int(bit), int(threshold)))
+        # A selected probe is isolated.
+        found[name] = float(leg.efficiency(pt, eta, np.ones(len(pt), bool)).mean()) if leg and len(pt) else None
+    return found | ({"dz": trigger.DZ_EFFICIENCY} if selection["dz"] else {})
+
+
 def _throw(
     chosen: Columns,
     sample: Sample,
