@@ -17,7 +17,7 @@ from skimflow.counts.table import assemble, merge, tally
 from skimflow.duplicates import find_duplicates
 from skimflow.efficiency import interval
 from skimflow.efficiency.legs import both_ways, leg_efficiencies
-from skimflow.efficiency.tagandprobe import Spectra, counting, fit
+from skimflow.efficiency.tagandprobe import Spectra, counting, dispersion, fit
 from skimflow.io.outputs import write_table
 from skimflow.plots.efficiency import efficiency_map, turn_on
 from skimflow.plots.mass import all_probes, in_bins
@@ -68,7 +68,7 @@ def test_pairs_are_counted_as_in_plain_python(file: Path, skimmed: tuple[pa.Tabl
     expected = reference.pairs(str(file), PAIRS["selection"])
     assert len(events) == len(expected) > 500
     rows = counts[counts["kind"] == "pair"]
-    assert set(rows["name"]) == {"Mu12", "Mu23", "dz"}
+    assert set(rows["name"]) == {"Mu12", "Mu23", "dz", "twins"}
     assert set(rows["variable"]) == {"all", "probe_pt", "probe_eta", "run", "probe_pt:probe_eta"}
     for leg in ("Mu12", "Mu23"):
         mine = rows[(rows["name"] == leg) & (rows["variable"] == "probe_pt")]
@@ -82,6 +82,10 @@ def test_pairs_are_counted_as_in_plain_python(file: Path, skimmed: tuple[pa.Tabl
         for variable, all_of_it in rows[rows["name"] == leg].groupby("variable"):
             assert all_of_it["total_n"].sum() == len(expected), variable
     assert set(rows[rows["variable"] == "run"]["x"]) == {278820}
+    events = Counter((pair.entry, pair.mass) for pair in expected)
+    twins = rows[rows["name"] == "twins"]
+    assert twins[twins["variable"] == "all"]["total_n"].sum() == sum(n == 2 for n in events.values())
+    assert set(twins["variable"]) == {"all", "probe_pt", "probe_eta"}
     assert not (counts["kind"] == "n_minus_one").any()
     steps = counts[counts["kind"] == "cutflow"].sort_values("x")
     assert steps["name"].tolist() == ["certified", "tag_trigger", "tag", "pair"]
@@ -130,8 +134,11 @@ def test_the_table_is_made_of_the_spectra(skimmed: tuple[pa.Table, pa.Table]) ->
         content = [np.histogram(inside["mass"][inside["Mu23"] == side], edges)[0][None] for side in (True, False)]
         assert (row["passed_n"], row["total_n"]) == (content[0].sum(), len(inside))
         mine = Spectra(edges, *content, *content)
+        twice = inside.groupby(["run", "luminosityBlock", "event"]).size()
+        spread = dispersion(len(inside), (twice == 2).sum())
         assert (row["counting"], row["counting_low"]) == pytest.approx([float(v[0]) for v in counting(mine, LEVEL)[:2]])
-        found = fit(mine, LEVEL)
+        found = fit(mine, LEVEL, dispersion=spread)
+        assert (row["chi2"], row["ndf"]) == pytest.approx((found.chi2[0], found.ndf[0]))
         assert row["fit_valid"] == found.valid[0]
         assert row["efficiency"] == pytest.approx(row["fit"]) == pytest.approx(found.estimate.value[0], nan_ok=True)
         drawn = spectra[(spectra["trigger"] == "Mu23") & (spectra["variable"] == "probe_pt")]
@@ -155,7 +162,8 @@ def test_which_way_is_the_efficiency(skimmed: tuple[pa.Table, pa.Table]) -> None
     assert set(ways["reference"]) == {"muon", "muon.fit", "muon.counting"}
     fitted = ways[(ways["reference"] == "muon.fit") & (ways["variable"] == "all")]
     assert fitted["trigger"].tolist() == ["Mu12", "Mu23"]
-    assert (fitted["efficiency"] == fitted["fit"]).all()
+    assert fitted["efficiency"].equals(fitted["fit"])
+    assert fitted["efficiency"].notna().all()
 
 
 def test_weighted_pairs_and_no_pairs() -> None:

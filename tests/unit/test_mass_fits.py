@@ -11,7 +11,7 @@ from scipy.stats import crystalball, expon, poisson
 from skimflow.efficiency import interval
 from skimflow.efficiency.crosstrigger import CrossTrigger, Legs, bin_of, cross_trigger
 from skimflow.efficiency.intervals import Estimate
-from skimflow.efficiency.tagandprobe import Fits, Spectra, Windows, counting, fit
+from skimflow.efficiency.tagandprobe import Fits, Spectra, Windows, counting, dispersion, fit
 from skimflow.plots.mass import Spectrum, mass_fit
 
 SIGMA = 0.682689492137086
@@ -210,6 +210,16 @@ def test_figure() -> None:
     drawn = [patch.get_data().values for axes in distances for patch in axes.patches]
     # In units of their errors, the points lie about the fit.
     assert [0.6 < values.std() < 1.4 for values in drawn] == [True] * 2
+
+
+def test_probes_that_come_in_twos_have_twice_the_variance() -> None:
+    """Every event gives two probes of one mass: χ² over the dispersion is that of the events."""
+    twice = Spectra(EDGES, *(2 * content for content in thrown((0.9, 3000, 300, 300), 20, seed=4)[1:]))
+    plain, spread = fit(twice, SIGMA), fit(twice, SIGMA, dispersion=dispersion([6000.0] * 20, [3000] * 20))
+    assert np.mean(plain.chi2 / plain.ndf) > 1.7
+    assert 0.85 < np.mean(spread.chi2 / spread.ndf) < 1.15
+    assert plain.valid.sum() < spread.valid.sum()
+    assert dispersion([0.0, 10], [0, 0]).tolist() == [1, 1]
 
 
 # Legs to events.

@@ -286,6 +286,8 @@ class TagAndProbe(Model):
             raise ValueError("mass: the second value must be larger than the first")
         if "dz" in self.legs:
             raise ValueError("legs: dz is the name of the vertex-distance filter")
+        if "twins" in self.legs:
+            raise ValueError("legs: a leg cannot be named twins")
         return self
 
     @model_validator(mode="after")

@@ -12,10 +12,10 @@ from skimflow.counts import Axis, Binned, binned
 from skimflow.counts.views import select
 from skimflow.efficiency.intervals import Estimate, interval, weighted_interval
 from skimflow.efficiency.table import ALL, Place, frame
-from skimflow.efficiency.tagandprobe import Fits, Spectra, Windows, counting, fit
+from skimflow.efficiency.tagandprobe import Fits, Spectra, Windows, counting, dispersion, fit
 
 Array = np.ndarray
-DZ = "dz"
+DZ, TWINS = "dz", "twins"
 WAYS = ("fit", "counting")
 _INTERVALS = {"fit": "minos", "counting": "profile_likelihood"}
 _NOWHERE = [(np.nan, np.nan)]
@@ -42,11 +42,13 @@ def leg_efficiencies(counts: pa.Table, settings: Mapping[str, Any]) -> tuple[pd.
     for reference, how in settings["references"].items():
         for (sample, kind), members in _samples(how["datasets"]).items():
             rows = select(counts, "pair", members, reference=reference)
+            twins = select(rows, "pair", name=TWINS)
             named = {"sample": sample, "kind": kind, "dataset": ALL, "reference": reference}
             for leg in how["legs"]:
                 mine = select(rows, "pair", name=leg)
                 for place in _places(mine, how):
-                    found, drawn = _measured(place, leg, kind, how, settings)
+                    twice = _twins(_of(twins, place.variable), place, how)
+                    found, drawn = _measured(place, leg, kind, twice, {**how, "interval": settings["interval"]})
                     frames.append(_named(found, {**named, "trigger": leg}).assign(meaning=_meaning(leg, named, how)))
                     spectra.append(_named(drawn, {**named, "trigger": leg}))
     # Concatenation of frames without rows would take their columns for those of another kind.
@@ -123,22 +125,33 @@ def _by_value(rows: pa.Table, name: str, mass: Array) -> Place:
     return Place(name, [(value, value) for value in values], _NOWHERE, content)
 
 
+def _twins(rows: pa.Table, place: Place, how: Mapping[str, Any]) -> Array:
+    """Events that have two pairs in a bin, shape (bins,). In maps, where that is rare, they are taken as none."""
+    if place.variable == ALL:
+        return np.array([rows["total_n"].to_numpy().sum()])
+    if place.variable not in how["report"]:
+        return np.zeros(len(place.content.total_n), np.int64)
+    fine, report = Axis(how["axes"][place.variable]).edges, np.array(how["report"][place.variable])
+    return np.diagonal(binned(rows, [fine, fine], [report, report]).total_n)[1:-1]
+
+
 def _measured(
-    place: Place, leg: str, kind: str, how: Mapping[str, Any], settings: Mapping[str, Any]
+    place: Place, leg: str, kind: str, twins: Array, how: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Efficiencies of a leg in the bins of a place, and the spectra."""
+    """Efficiencies of a leg in the bins of a place, and the spectra; `how` has the `interval` too."""
     if leg == DZ:
-        return _ratio(place, kind, settings), pd.DataFrame()
-    edges, level = Axis(how["mass"]).edges, settings["interval"]["level"]
+        return _ratio(place, kind, how["interval"]), pd.DataFrame()
+    edges, level = Axis(how["mass"]).edges, how["interval"]["level"]
     spectra, ways = _spectra(place.content, edges), {}
     ways["counting"] = counting(spectra, level, Windows(**{k: tuple(v) for k, v in how["fit"]["windows"].items()}))
     fits = None
     if how["axes"].get(place.variable) != "integer":
-        fits = fit(spectra, level, how["fit"]["signal"], how["fit"]["background"])
+        spread = dispersion(place.content.total_n[:, 1:-1].sum(axis=1), twins)
+        fits = fit(spectra, level, how["fit"]["signal"], how["fit"]["background"], spread)
         ways["fit"] = fits.estimate
     estimator = how["fit"]["method"] if fits else "counting"
     inside = Binned(*(values[:, 1:-1].sum(axis=1) for values in place.content))
-    rows = frame(place._replace(content=inside), ways[estimator], settings)
+    rows = frame(place._replace(content=inside), ways[estimator], how)
     rows = rows.assign(method=_INTERVALS[estimator])
     rows = _beside(rows, ways, fits, estimator)
     return rows, (_drawn(rows, spectra, fits) if fits else pd.DataFrame())
@@ -151,16 +164,15 @@ def _spectra(content: Binned, edges: Array) -> Spectra:
     return Spectra(edges, sums["passed_sumw"], failed, sums["passed_sumw2"], failed_sumw2)
 
 
-def _ratio(place: Place, kind: str, settings: Mapping[str, Any]) -> pd.DataFrame:
+def _ratio(place: Place, kind: str, how: Mapping[str, Any]) -> pd.DataFrame:
     """The vertex-distance filter, in all pairs that were asked."""
     content = Binned(*(values.sum(axis=1) for values in place.content))
-    how = settings["interval"]
     if kind == "mc":
         sums = content.passed_sumw, content.passed_sumw2, content.total_sumw, content.total_sumw2
         estimate = weighted_interval(*sums, **how)
     else:
         estimate = interval(content.passed_n, content.total_n, **how)
-    return _beside(frame(place._replace(content=content), estimate, settings), {}, None, "ratio")
+    return _beside(frame(place._replace(content=content), estimate, {"interval": how}), {}, None, "ratio")
 
 
 def _beside(rows: pd.DataFrame, ways: Mapping[str, Estimate], fits: Fits | None, estimator: str) -> pd.DataFrame:

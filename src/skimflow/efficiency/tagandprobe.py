@@ -97,7 +97,7 @@ class Fits(NamedTuple):
     """Why a fit is not valid; empty where it is."""
     chi2: Array
     """Likelihood ratio to the saturated model (Baker and Cousins, NIM 221 (1984) 437), neighbouring mass bins joined
-    until five probes are expected."""
+    until five probes are expected, over the dispersion."""
     ndf: Array
     probability: Array
     """Of a χ² this large or larger."""
@@ -108,7 +108,13 @@ class Fits(NamedTuple):
     """Expected contents, shape (bins, 4, m): passing probes, their background, failing probes, their background."""
 
 
-def fit(spectra: Spectra, level: float, signal: str = "crystal_ball", background: str = "exponential") -> Fits:
+def fit(
+    spectra: Spectra,
+    level: float,
+    signal: str = "crystal_ball",
+    background: str = "exponential",
+    dispersion: Array | float = 1.0,
+) -> Fits:
     """Efficiency from a fit to both spectra at once: extended, binned, with the efficiency as a parameter.
 
     The signal has one shape in both spectra: that is stable with few failing probes, and where it is not true the fit
@@ -122,6 +128,9 @@ def fit(spectra: Spectra, level: float, signal: str = "crystal_ball", background
     A fit is not valid if there are too few probes, no minimum or no interval was found, or the probability of its χ² is
     below 0.001.
 
+    `dispersion`, shape (bins,), is the variance of a number of probes over its mean: of `dispersion`, where an event
+    may give two probes of one mass. It divides χ². The efficiency has no use for it: each probe fires by itself.
+
     Raises:
         ValueError: signal or background are unknown.
     """
@@ -131,7 +140,8 @@ def fit(spectra: Spectra, level: float, signal: str = "crystal_ball", background
     scale = spectra.scale
     passed, failed = ((content * scale).clip(0) for content in (spectra.passed, spectra.failed))
     model = _Model(spectra.edges, signal, background)
-    fitted = [_fitted(model, p, f, level) for p, f in zip(passed, failed, strict=True)]
+    each = zip(passed, failed, np.broadcast_to(dispersion, len(passed)), strict=True)
+    fitted = [_fitted(model, p, f, level, float(d)) for p, f, d in each]
     curves = np.array([one.curves for one in fitted]).reshape(-1, 4, len(spectra.edges) - 1)
     return Fits(
         _gathered([one.estimate for one in fitted]),
@@ -142,6 +152,15 @@ def fit(spectra: Spectra, level: float, signal: str = "crystal_ball", background
         np.array([one.values for one in fitted]).reshape(-1, len(model.names)),
         curves / np.where(scale > 0, scale, 1)[:, :, None],
     )
+
+
+def dispersion(pairs: Array, twins: Array) -> Array:
+    """Variance over mean of a number of pairs, shape (bins,), of which `twins` events gave two each, of one mass.
+
+    Then n₁ + n₂ events give n₁ + 2n₂ pairs with the variance n₁ + 4n₂.
+    """
+    pairs = np.asarray(pairs, float)
+    return 1 + 2 * np.divide(twins, pairs, out=np.zeros_like(pairs), where=pairs > 0)
 
 
 _NO_DATA = Estimate(math.nan, 0.0, 1.0)
@@ -303,7 +322,7 @@ class _Fitted(NamedTuple):
     curves: Array
 
 
-def _fitted(model: _Model, passed: Array, failed: Array, level: float) -> _Fitted:
+def _fitted(model: _Model, passed: Array, failed: Array, level: float, dispersion: float) -> _Fitted:
     observed = np.stack([passed, failed])
     if observed.sum() < _FEWEST:
         values, curves = [math.nan] * len(model.names), np.zeros((4, len(passed)))
@@ -321,7 +340,7 @@ def _fitted(model: _Model, passed: Array, failed: Array, level: float) -> _Fitte
     minuit.migrad()
     values = list(minuit.values)
     curves = model(np.array(values))
-    goodness = _goodness(observed, curves[::2], minuit.nfit)
+    goodness = _goodness(observed, curves[::2], minuit.nfit, dispersion)
     estimate, reason = _interval(minuit, level)
     if not reason and goodness[2] < _POOR:
         reason = f"the fit is poor: χ² is {goodness[0]:.0f} for {goodness[1]:.0f} degrees of freedom"
@@ -351,7 +370,7 @@ def _interval(minuit: Minuit, level: float) -> tuple[Estimate, str]:
     return _least(Estimate(value, low, high), value * signal, signal, level), ""
 
 
-def _goodness(observed: Array, expected: Array, parameters: int) -> tuple[float, float, float]:
+def _goodness(observed: Array, expected: Array, parameters: int, dispersion: float) -> tuple[float, float, float]:
     """χ², degrees of freedom and probability, with mass bins joined until five probes are expected."""
     chi2, joined = 0.0, 0
     for content, model in zip(observed, expected, strict=True):
@@ -359,5 +378,5 @@ def _goodness(observed: Array, expected: Array, parameters: int) -> tuple[float,
         wanted = np.bincount(group, model)
         chi2 += poisson_chi2(np.bincount(group, content)[wanted > 0], wanted[wanted > 0])
         joined += np.count_nonzero(wanted > 0)
-    ndf = joined - parameters
+    ndf, chi2 = joined - parameters, chi2 / dispersion
     return chi2, max(ndf, 0), chdtrc(ndf, chi2) if ndf > 0 else math.nan

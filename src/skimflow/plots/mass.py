@@ -59,7 +59,10 @@ def in_bins(figure: Figure, rows: pd.DataFrame, spectra: pd.DataFrame, settings:
     """The spectra in the bins of a variable, passing probes above failing ones; tables as those of `all_probes`."""
     lines = -(-len(rows) // _ACROSS)
     figure.set_size_inches(4.2 * _ACROSS, 5.4 * lines + 0.6)
-    panels = figure.subplots(2 * lines, _ACROSS, squeeze=False)
+    grid = figure.add_gridspec(2 * lines, _ACROSS)
+    # The first axes carry the figure's label, which is wider than a panel.
+    figure.add_subplot(grid[0, :]).set_axis_off()
+    panels = np.array([[figure.add_subplot(grid[i, j]) for j in range(_ACROSS)] for i in range(2 * lines)])
     for spare in panels.reshape(-1):
         spare.set_axis_off()
     for place, row in enumerate(rows.to_dict("records")):

@@ -188,9 +188,11 @@ class _Selecting:
     def _pairs(self, found: _Candidates) -> _Chosen:
         """Count pairs of tag and probe, by leg."""
         mass = Axis(self._task.settings["mass"]).index(found.quantities["mass"])
+        same = np.diff(found.quantities["mass"], prepend=0) == 0
+        twin = same & (found.quantities["pair"] > 0)
         for name in self._task.settings["references"]:
             own = found.decisions, found.asked
-            self._tallies.pairs(name, *own, found.quantities, mass, found.weight)
+            self._tallies.pairs(name, *own, found.quantities, mass, twin, found.weight)
         asked = {f"{leg}_asked": mask for leg, mask in found.asked.items()}
         return _Chosen(found.columns, found.quantities, found.decisions | asked, found.weight)
 

@@ -13,6 +13,7 @@ from skimflow.physics.triggers import Decision
 
 Array = np.ndarray
 ALL = "all"
+TWINS = "twins"
 _PENDING = 300
 
 
@@ -89,12 +90,17 @@ class Tallies:
         asked: Mapping[str, Array],
         quantities: Mapping[str, Array],
         mass: Array,
+        twin: Array,
         weight: Array,
     ) -> None:
         """For each leg, how many probes fired it, in bins of the mass, and of each variable, each map, and in all.
 
+        Both leptons of an event may be probes, in two pairs of one mass. How many such twins there are is counted as
+        TWINS, in bins of each variable of one probe and the other.
+
         Args:
             reference: its name.
+            twin: which pairs have the leptons of the pair before, shape (n,), bool.
             legs, asked: `decisions` and `asked` of a `Selection`.
             mass: bin of each pair, shape (n,).
         """
@@ -110,6 +116,12 @@ class Tallies:
                     common if leg not in asked else Bins(x[some], y if y is None else y[some], mass[some], weight[some])
                 )
                 self._keep(bins.rows((self._dataset, "pair", leg, reference, variable), fired[some]))
+
+        second = np.flatnonzero(twin)
+        for variable, x in {ALL: np.zeros(len(weight), np.int64), **index}.items():
+            if variable == ALL or not self._axes[variable].integer:
+                both = {"reference": reference, "y": x[second]}
+                self._add("pair", TWINS, variable, x[second - 1], twin[second], weight[second], **both)
 
     def sections(self, name: str, run: Array, section: Array, entries: Array) -> None:
         """Entries read of each luminosity section; `name` is `certified` or `rejected`."""
