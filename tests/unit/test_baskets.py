@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import FrameType
 
 import awkward as ak
 import numpy as np
@@ -20,7 +21,8 @@ from skimflow.errors import InputError
 from skimflow.io import baskets, lean
 from skimflow.io.nanoaod import NanoAOD
 from skimflow.skim import Task, skim_file
-from skimflow.toy import Sample
+from skimflow.skim.job import _branches
+from skimflow.toy import Sample, write_file, writing
 
 TTBAR = Sample(1, 0, process="TTTo2L2Nu")
 CODECS = ["ZSTD", "LZMA", "ZLIB", "LZ4", "none"]
@@ -168,6 +170,7 @@ def test_a_skim_imports_only_what_it_uses(toy: Callable, settings: Callable, tmp
     code = f"""
 import json, sys
 from skimflow.skim import Task, skim_file
+from skimflow.skim.job import _branches
 settings = json.loads({json.dumps(json.dumps(settings("mc")))})
 skim_file(Task("ds", "x", "/x", {str(toy(TTBAR))!r}, None, settings, {{}}), "c.parquet", "e.parquet")
 print(*(name for name in {UNUSED} if name in sys.modules))
@@ -175,6 +178,38 @@ print(*(name for name in {UNUSED} if name in sys.modules))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
     assert (tmp_path / "e.parquet").exists()
+
+
+def calls_of_a_skim(path: Path, settings: dict, folder: Path) -> int:
+    """How many functions are called, of Python and of C: what a skim costs beside decompression, without a clock."""
+    number = 0
+
+    def look(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal number
+        number += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        skim_file(Task("ds", "x", "/x", str(path), None, settings, {}), folder / "c.parquet", folder / "e.parquet")
+    finally:
+        sys.setprofile(before)
+    return number
+
+
+def test_the_work_for_a_branch_that_is_not_wanted_and_for_a_basket(
+    toy: Callable, settings: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, wide = (toy(TTBAR, 2000, codec="LZMA", filler=filler) for filler in (100, 300))
+    monkeypatch.setattr(writing, "_BASKET", 250)
+    write_file(tmp_path / "many.root", TTBAR, 2000, "LZMA", 100)
+    calls_of_a_skim(few, settings("mc"), tmp_path)  # what is done once in a process
+    of_few, of_wide, of_many = (
+        calls_of_a_skim(path, settings("mc"), tmp_path) for path in (few, wide, tmp_path / "many.root")
+    )
+    assert 0 < of_wide - of_few < 200 * 60  # uproot's own model of a branch takes many hundred
+    columns = len(_branches(settings("mc"), settings("mc")["probe"]["paths"]))
+    assert 0 < of_many - of_few < 7 * columns * 90
 
 
 # Damage.

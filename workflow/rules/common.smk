@@ -8,15 +8,9 @@ def needs(memory, minutes):
     Slurm reads mem_mb and runtime. HTCondor's plugin reads request_memory, and allowed_job_duration in seconds; a
     job over it is held. On one machine they only count with `--resources mem_mb=…`.
     """
-    settings = workflow.execution_settings
-    # None in a dry run.
-    once = settings is None or not settings.retries and settings.attempt == 1
 
     def twice(number):
-        # Snakemake takes a fifth of a dry run to call four functions for each job, so there are none without need.
-        return (
-            number if once else lambda wildcards, attempt: number * 2 ** (attempt - 1)
-        )
+        return lambda wildcards, attempt: number * 2 ** (attempt - 1)
 
     return {
         "mem_mb": twice(memory),
