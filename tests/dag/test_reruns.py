@@ -203,17 +203,17 @@ def test_legs_are_measured_again_from_counts(copy: Checkout) -> None:
     copy.write("config/datasets/small_mu.yaml", SINGLE_MUON)
     copy.edit("config/config.yaml", lambda text: text + LEGS)
     assert copy.jobs()["skim"] == 1
-    table = "results/small/tag_and_probe.parquet"
-    copy.run("--cores", "2", table)
-    assert copy.jobs(table) == Counter()
+    made = ("results/small/tag_and_probe.parquet", "results/small/duplicates.json")
+    copy.run("--cores", "2", *made)
+    assert copy.jobs(*made) == Counter()
     for change in (
         "fit: {method: counting}",
         "fit: {windows: {signal: [80, 102], below: [70, 80], above: [102, 112]}}",
     ):
-        assert copy.jobs(table, "--config", f"references={{muon: {{{change}}}}}") == Counter(tag_and_probe=1)
-    for change in ("selection: {mass: [50, 130]}", "mass: {bins: 30, low: 60, high: 120}"):
-        found = copy.jobs(table, "--config", f"references={{muon: {{{change}}}}}")
-        assert found == Counter(skim=1, aggregate=1, tag_and_probe=1)
+        assert copy.jobs(*made, "--config", f"references={{muon: {{{change}}}}}") == Counter(tag_and_probe=1)
+    for change in ("selection: {mass: [50, 130]}", "mass: {bins: 120, low: 60, high: 120}"):
+        found = copy.jobs(*made, "--config", f"references={{muon: {{{change}}}}}")
+        assert found == Counter(skim=1, aggregate=1, duplicates=1, tag_and_probe=1)
 
 
 def test_three_lost_outputs_rerun_three_skims(copy: Checkout) -> None:

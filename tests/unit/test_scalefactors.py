@@ -242,7 +242,7 @@ def test_what_is_not_in_the_table_is_an_error() -> None:
     [
         (
             {"data": "MuonEgg"},
-            "scale_factors.sf.data: no dataset has the sample MuonEgg (known: MET, MuonEG) (did",
+            "scale_factors.sf.data: no dataset has the sample MuonEgg (known: MET, MuonEG, SingleElectron,",
         ),
         ({"variables": ["met", "muon_pt"]}, "scale_factors: sf: there is no map of met and muon_pt"),
         ({"variables": ["run"]}, "scale_factors: sf: run is not a variable with report edges"),

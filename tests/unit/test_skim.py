@@ -211,7 +211,11 @@ class PerMuon:
         tight = columns["Muon_tightId"] == 1
         event = np.repeat(np.arange(len(number)), number)
         return Selection(
-            [("muon", number > 0)], {"muon_pt": pt}, [Cut("pt", "muon_pt", pt > 20)], event, {"tight": tight}
+            [("muon", number > 0)],
+            {"muon_pt": pt, "mass": np.full(len(pt), 90.0)},
+            [Cut("pt", "muon_pt", pt > 20)],
+            event,
+            {"tight": tight},
         )
 
 
@@ -219,7 +223,7 @@ def test_several_candidates_in_an_event(
     toy: Callable, skim: Callable, settings: Callable, golden: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(analyses, "get", lambda _: PerMuon)
-    changed = {"axes": {"muon_pt": [50, 0, 250], "run": "integer"}, "maps": []}
+    changed = {"axes": {"muon_pt": [50, 0, 250], "run": "integer"}, "maps": [], "mass": [60, 60, 120]}
     table, rows = skim(toy(MUON_EG), settings("data", **changed), golden)
     with uproot.open(toy(MUON_EG)) as file:
         names = ["run", "luminosityBlock", "event", "Muon_pt", "Muon_tightId"]
@@ -238,9 +242,10 @@ def test_several_candidates_in_an_event(
     flow = {row["name"]: (row["total_n"], row["passed_n"]) for row in select(table, "cutflow").to_pylist()}
     assert flow["muon"] == (len(good), sum(bool(event["Muon_pt"]) for event in good))
     assert flow["pt"] == (len(muons), len(chosen))
-    counted = summed(select(table, "trigger", name="tight", variable="muon_pt"))
+    counted = summed(select(table, "pair", name="tight", variable="muon_pt"))
     assert (counted.total_n[0], counted.passed_n[0]) == (len(chosen), sum(tight for *_, tight in chosen))
-    assert set(select(table, "trigger")["name"].to_pylist()) == {"tight"}
+    assert set(select(table, "pair", name="tight")["z"].to_pylist()) == {31}
+    assert not select(table, "trigger").num_rows
 
 
 def test_stamp_says_what_was_read(toy: Callable, settings: Callable, tmp_path: Path) -> None:

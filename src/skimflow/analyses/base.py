@@ -31,7 +31,7 @@ class Selection(NamedTuple):
     Without it there is one candidate in each event that passes the steps."""
     decisions: Mapping[str, np.ndarray] = MappingProxyType({})
     """Probes that are no trigger paths, such as matched objects: name and who passes, shape (candidates,), bool. They
-    are counted in place of the paths of the configuration."""
+    are counted in place of the paths of the configuration, in bins of the quantity `mass` too."""
     asked: Mapping[str, np.ndarray] = MappingProxyType({})
     """For decisions that only some candidates are asked for: name and which, shape (candidates,), bool."""
 

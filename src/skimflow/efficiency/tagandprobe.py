@@ -23,6 +23,7 @@ from skimflow.efficiency.intervals import Estimate, interval
 Array = np.ndarray
 Z_WIDTH = 2.4955
 _BINOMIAL = "clopper_pearson"
+_POWERS = ("n_low", "n_high")
 _FEWEST, _SHAPELESS, _TAILLESS = 20.0, 10.0, 1000.0
 _SPECTRA = ("passed", "failed")
 _FINER = 4
@@ -311,7 +312,7 @@ class _Model:
         names = [
             f"{n}_{s}" for s in _SPECTRA if start[f"background_{s}"] < _SHAPELESS for n in self._background.parameters
         ]
-        return names + [name for name in ("n_low", "n_high") if name in self.names and start["signal"] < _TAILLESS]
+        return names + [name for name in _POWERS if name in self.names and start["signal"] < _TAILLESS]
 
 
 class _Fitted(NamedTuple):
@@ -361,13 +362,23 @@ def _interval(minuit: Minuit, level: float) -> tuple[Estimate, str]:
     if not minuit.valid:
         return _NO_DATA, "no minimum was found"
     minuit.minos("efficiency", cl=level)
-    value, error = minuit.values["efficiency"], minuit.merrors["efficiency"]
-    if not (error.lower_valid or error.at_lower_limit) or not (error.upper_valid or error.at_upper_limit):
+    if not _found(minuit) and _POWERS[0] in minuit.parameters:
+        # The likelihood hardly depends on the powers of the tails, and the search for the ends may get lost there.
+        minuit.fixed[_POWERS] = True
+        minuit.migrad().minos("efficiency", cl=level)
+    if not minuit.valid or not _found(minuit):
         return _NO_DATA, "no interval was found"
+    value, error = minuit.values["efficiency"], minuit.merrors["efficiency"]
     low = 0.0 if error.at_lower_limit else value + error.lower
     high = 1.0 if error.at_upper_limit else value + error.upper
     signal = minuit.values["signal"]
     return _least(Estimate(value, low, high), value * signal, signal, level), ""
+
+
+def _found(minuit: Minuit) -> bool:
+    """Whether both ends of the interval were found."""
+    error = minuit.merrors["efficiency"]
+    return (error.lower_valid or error.at_lower_limit) and (error.upper_valid or error.at_upper_limit)
 
 
 def _goodness(observed: Array, expected: Array, parameters: int, dispersion: float) -> tuple[float, float, float]:

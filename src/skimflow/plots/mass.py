@@ -57,18 +57,19 @@ def all_probes(figure: Figure, rows: pd.DataFrame, spectra: pd.DataFrame, settin
 
 def in_bins(figure: Figure, rows: pd.DataFrame, spectra: pd.DataFrame, settings: Mapping[str, Any]) -> None:
     """The spectra in the bins of a variable, passing probes above failing ones; tables as those of `all_probes`."""
-    lines = -(-len(rows) // _ACROSS)
-    figure.set_size_inches(4.2 * _ACROSS, 5.4 * lines + 0.6)
-    grid = figure.add_gridspec(2 * lines, _ACROSS)
+    across = min(_ACROSS, max(len(rows), 2))
+    lines = -(-len(rows) // across)
+    figure.set_size_inches(4.2 * across, 5.4 * lines + 0.6)
+    grid = figure.add_gridspec(2 * lines, across)
     # The first axes carry the figure's label, which is wider than a panel.
     figure.add_subplot(grid[0, :]).set_axis_off()
-    panels = np.array([[figure.add_subplot(grid[i, j]) for j in range(_ACROSS)] for i in range(2 * lines)])
+    panels = np.array([[figure.add_subplot(grid[i, j]) for j in range(across)] for i in range(2 * lines)])
     for spare in panels.reshape(-1):
         spare.set_axis_off()
     for place, row in enumerate(rows.to_dict("records")):
         mine = spectra[(spectra["x_low"] == row["x_low"]) & (spectra["x_high"] == row["x_high"])]
         for side, spectrum in enumerate(_both(mine)):
-            axes = panels[2 * (place // _ACROSS) + side, place % _ACROSS]
+            axes = panels[2 * (place // across) + side, place % across]
             axes.set_axis_on()
             _spectrum(axes, _edges(mine), spectrum, settings)
             axes.tick_params(labelsize="x-small")

@@ -119,6 +119,15 @@ class _Candidates(NamedTuple):
     asked: Columns
     weight: np.ndarray
 
+    def at(self, keep: np.ndarray) -> "_Candidates":
+        """Those of a mask, shape (candidates,)."""
+        columns, quantities, own, asked = (
+            {name: values[keep] for name, values in part.items()}
+            for part in (self.columns, self.quantities, self.decisions, self.asked)
+        )
+        cuts = [cut._replace(passed=cut.passed[keep]) for cut in self.cuts]
+        return _Candidates(columns, quantities, cuts, own, asked, self.weight[keep])
+
 
 class _Chosen(NamedTuple):
     """Selected candidates; `fired` holds the probes, and the paths of references."""
@@ -171,12 +180,12 @@ class _Selecting:
         """Count candidates cut by cut, and those that pass everything but the trigger by trigger path or leg."""
         self._tallies.cutflow([(cut.name, cut.passed) for cut in found.cuts], found.weight, first=self._steps)
         self._tallies.n_minus_one(found.cuts, found.quantities, found.weight)
+        every = np.ones(len(found.weight), bool)
+        found = found.at(np.logical_and.reduce([every, *(cut.passed for cut in found.cuts)]))
         if found.decisions:
             return self._pairs(found)
-        passed = np.logical_and.reduce([cut.passed for cut in found.cuts])
-        kept, quantities = ({n: v[passed] for n, v in part.items()} for part in (found.columns, found.quantities))
-        weight, references = found.weight[passed], self._task.settings["references"]
-        probe = self._task.settings["probe"]
+        kept, quantities, weight = found.columns, found.quantities, found.weight
+        probe, references = self._task.settings["probe"], self._task.settings["references"]
         fired = decisions(kept, probe["paths"], self._menu, probe["on_missing"], probe["combination"])
         factors = prescale_factors(fired, probe["prescales"])
         for name, paths in references.items():
