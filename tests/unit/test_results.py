@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 
 from skimflow.aggregate import Aggregate, Request, aggregate
 from skimflow.catalog.fetch import fetch
@@ -23,7 +25,7 @@ from skimflow.errors import IncompleteError, InputError
 from skimflow.files import whole
 from skimflow.io.outputs import read_stamp, write_table
 from skimflow.logs import reporting
-from skimflow.plots.canvas import draw
+from skimflow.plots.canvas import draw, write_png
 from skimflow.plots.efficiency import efficiency_map, stability, turn_on
 from skimflow.plots.overview import cutflow, n_minus_one
 from skimflow.skim import Task, record_failure, skim_file
@@ -335,6 +337,23 @@ def test_figures_are_the_same_bytes_and_carry_provenance(
         for one, other in zip(*files, strict=True):
             assert one.read_bytes() == other.read_bytes(), name
             assert b"abc123" in one.read_bytes()
+
+
+def test_few_colours_show_what_was_drawn(tmp_path: Path) -> None:
+    """A map has the most colours of all figures: here one of 900 shades, and a line over it."""
+    figure = Figure(figsize=(10, 8))
+    axes = figure.add_subplot()
+    axes.imshow(np.arange(900.0).reshape(30, 30))
+    axes.plot([0, 29], [29, 0], color="#bd1f01")
+    write_png(figure, tmp_path / "x.png", {})
+    drawn = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.mode == "P"
+        seen = np.asarray(picture.convert("RGB")).astype(int)
+    difference = np.abs(seen - drawn)
+    assert (seen[0, 0] == 255).all()
+    assert difference.mean() < 1
+    assert np.quantile(difference, 0.999) < 32
 
 
 @pytest.mark.parametrize("rows", ["no rows", "no events"])
