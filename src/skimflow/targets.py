@@ -471,7 +471,8 @@ def _leg_truth(config: Config, name: str, datasets: dict[str, Dataset]) -> dict[
     """What the true efficiencies of legs depend on: those of Z decays with the seed of the reference's first toy."""
     reference = config.tag_and_probe[name]
     chosen = reference.selection
-    toys = [dataset.toy for n, dataset in datasets.items() if selections(config, datasets)[n] == name and dataset.toy]
+    selected = selections(config, datasets)
+    toys = [dataset.toy for n, dataset in datasets.items() if selected[n] == name and dataset.toy]
     bits = {leg: bit_of(wanted.bit, chosen.flavour, chosen.nanoaod, chosen.year) for leg, wanted in chosen.legs.items()}
     return {
         "seed": toys[0].seed if toys else None,

@@ -35,6 +35,8 @@ import pyarrow.parquet as pq
 from skimflow.arrow import lists, numbers, texts, values
 
 KEYS = ("dataset", "kind", "name", "reference", "variable", "x", "y", "z")
+TWINS = "twins"
+"""What events of two pairs are counted as, in place of a leg."""
 _WORDS = KEYS[:5]
 _NUMBERS = ("total_n", "passed_n", "absent_n")
 _SUMS = ("total_sumw", "total_sumw2", "passed_sumw", "passed_sumw2")

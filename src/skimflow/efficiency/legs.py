@@ -9,13 +9,14 @@ import pandas as pd
 import pyarrow as pa
 
 from skimflow.counts import Axis, Binned, binned
+from skimflow.counts.table import TWINS
 from skimflow.counts.views import select
 from skimflow.efficiency.intervals import Estimate, interval, weighted_interval
 from skimflow.efficiency.table import ALL, Place, frame
 from skimflow.efficiency.tagandprobe import Fits, Spectra, Windows, counting, dispersion, fit
 
 Array = np.ndarray
-DZ, TWINS = "dz", "twins"
+DZ = "dz"
 WAYS = ("fit", "counting")
 _INTERVALS = {"fit": "minos", "counting": "profile_likelihood"}
 _NOWHERE = [(np.nan, np.nan)]

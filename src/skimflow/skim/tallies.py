@@ -8,12 +8,11 @@ import pyarrow as pa
 
 from skimflow.analyses.base import Cut
 from skimflow.counts.axes import Axis
-from skimflow.counts.table import Bins, Rows, assemble, counted, merge, tally
+from skimflow.counts.table import TWINS, Bins, Rows, assemble, counted, merge, tally
 from skimflow.physics.triggers import Decision
 
 Array = np.ndarray
 ALL = "all"
-TWINS = "twins"
 _PENDING = 300
 
 
