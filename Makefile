@@ -4,7 +4,7 @@ CORES ?= all
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
 
-.PHONY: demo test engines remote condor slurm profiles resume bench bench-cluster schema lint clean
+.PHONY: demo test engines remote condor slurm fit ml profiles resume bench bench-cluster schema lint clean
 
 demo: .venv/run.stamp  ## run the workflow end to end on the embedded toy data
 	$(BIN)/snakemake --cores $(CORES)
@@ -18,8 +18,9 @@ test: .venv/dev.stamp  ## pass the tests (PYTEST="-k name" for some of them)
 engines: .venv/dev.stamp  ## start HTCondor, Slurm and XRootD here, as far as they can be had, and pass the tests on them
 	$(BIN)/python -m pytest -m engine $(PYTEST)
 
-# remote: the clients that read root:// and https:// URLs; condor, slurm: what --profile condor and --profile slurm need.
-remote condor slurm: .venv/run.stamp
+# remote: the clients that read root:// and https:// URLs; condor, slurm: what --profile condor and --profile slurm need;
+# fit: pyhf and cabinetry; ml: the trigger emulator.
+remote condor slurm fit ml: .venv/run.stamp
 	$(PIP) --require-hashes -r envs/$@.txt
 
 profiles: .venv/run.stamp  ## make --profile condor, slurm, … known in every folder of this user

@@ -7,9 +7,9 @@ compile() {
         --no-emit-find-links --no-annotate --custom-compile-command envs/lock.sh "$@"
 }
 compile pyproject.toml envs/build.in -o envs/requirements.txt
-for extra in remote condor slurm; do
+for extra in remote condor slurm fit ml; do
     compile pyproject.toml envs/build.in --extra "$extra" -c envs/requirements.txt -o "envs/$extra.txt"
 done
-# Developers run the tests of every engine.
-compile pyproject.toml envs/build.in --extra remote --extra condor --extra slurm --group dev \
+# Developers run the tests of everything.
+compile pyproject.toml envs/build.in --extra remote --extra condor --extra slurm --extra fit --extra ml --group dev \
     -c envs/requirements.txt -o envs/dev.txt

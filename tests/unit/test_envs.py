@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 ENVS = ROOT / "envs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-LOCKED = ("condor", "remote", "slurm")
+LOCKED = ("condor", "fit", "ml", "remote", "slurm")
 """Extras that have a lock; the others (rucio) are what a user adds."""
 LOCKS = ("requirements", *LOCKED, "dev")
 IMAGES = ("Dockerfile", "apptainer.def")
