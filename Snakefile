@@ -27,7 +27,7 @@ if not workflow.configfiles:
 try:
     if workflow.is_main_process:
         session.refuse_after_a_kill(sys.argv[1:])
-    TARGETS = targets.Targets(load(config, workflow.configfiles))
+    TARGETS = targets.of(load(config, workflow.configfiles))
 except SkimflowError as error:
     sys.exit(f"error: {error}")
 

@@ -10,8 +10,8 @@ import yaml
 from skimflow import analyses
 from skimflow.config import HwwEmu, load
 from skimflow.config.documents import documents
+from skimflow.config.efficiency import Orthogonal
 from skimflow.config.loading import merge, read_yaml
-from skimflow.config.models import Orthogonal
 from skimflow.errors import ConfigError
 from skimflow.targets import efficiency_settings, probe_settings, skim_settings
 from tests.tag_and_probe import MUON

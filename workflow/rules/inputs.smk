@@ -61,7 +61,7 @@ rule toy_truth:
         **targets.truth_settings(CONFIG, TARGETS.datasets),
         code=fingerprint(
             "skimflow.toy.truth",
-            *(f"skimflow.analyses.{name}" for name in targets.analyses(CONFIG)),
+            *(f"skimflow.analyses.{name}" for name in CONFIG.analyses),
         ),
     script:
         "../../scripts/toy_truth.py"

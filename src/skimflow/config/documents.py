@@ -6,11 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from skimflow.config.models import Config, Dataset, Site
+from skimflow.config.datasets import Dataset, Site
+from skimflow.config.efficiency import EfficiencyConfig
 
 _INTRODUCTION = """# Configuration
 
-Generated from the models in `src/skimflow/config/models.py` by `make schema`; a test keeps it true.
+Generated from the models in `src/skimflow/config/` by `make schema`; a test keeps it true.
 
 A measurement is one YAML file: `snakemake --configfile config/hww_emu.yaml`. Without `--configfile` it is
 `config.yaml`, the embedded demo. Single values can be given on the command line:
@@ -26,7 +27,7 @@ redo efficiencies and plots; `style` redraws plots.
 """
 
 _CHAPTERS = (
-    ("Measurement: `config/<name>.yaml`", Config),
+    ("Measurement: `config/<name>.yaml`", EfficiencyConfig),
     ("Dataset: `config/datasets/<name>.yaml`", Dataset),
     ("Site: `config/sites/<name>.yaml`", Site),
 )
@@ -35,7 +36,7 @@ _CHAPTERS = (
 def documents() -> dict[str, str]:
     """Path (from the top of the repository) and text of each generated file."""
     return {
-        "config/schema.json": _schema(Config, extends=True),
+        "config/schema.json": _schema(EfficiencyConfig, extends=True),
         "config/datasets/schema.json": _schema(Dataset),
         "config/sites/schema.json": _schema(Site),
         "config/README.md": "\n".join([_INTRODUCTION, *(line for model in _CHAPTERS for line in _chapter(*model))]),

@@ -9,11 +9,16 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from skimflow.config.models import Config, Dataset, Site, dataset_name
+from skimflow.config.base import dataset_name
+from skimflow.config.datasets import Dataset, Site
+from skimflow.config.efficiency import EfficiencyConfig
+from skimflow.config.measurement import Config
 from skimflow.errors import ConfigError
 
 DATASETS = Path("config/datasets")
 SITES = Path("config/sites")
+MODELS: dict[str, type[Config]] = {"hww_emu": EfficiencyConfig}
+"""What a configuration may say, by its `analysis`."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -108,10 +113,22 @@ def load(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Measuremen
         sources.insert(0, (str(base), read_yaml(base)))
         content = merge(sources[0][1], content)
         folder = base.parent
-    config = validate(Config, content, sources)
+    config = validate(_model(content, sources), content, sources)
     datasets = _datasets(config, sources)
-    _scale_factors(config, datasets, sources)
+    if isinstance(config, EfficiencyConfig):
+        _counted_somewhere(config, datasets, sources)
+        _scale_factors(config, datasets, sources)
     return Measurement(config, datasets, _site(config, sources))
+
+
+def _model(content: Mapping[str, Any], sources: list[tuple[str, dict]]) -> type[Config]:
+    """The model of a configuration. One without an analysis is told so by any of them."""
+    analysis = content.get("analysis", next(iter(MODELS)))
+    if analysis not in MODELS:
+        where = _origin(("analysis",), sources) or "--config"
+        known = f"must be one of {', '.join(MODELS)}"
+        raise ConfigError(f"{where}: analysis: {known}, not {analysis!r}{_guess(str(analysis), MODELS)}")
+    return MODELS[analysis]
 
 
 def validate(model: type[M], content: Mapping[str, Any], sources: list[tuple[str, dict]]) -> M:
@@ -158,7 +175,6 @@ def _datasets(config: Config, sources: list[tuple[str, dict]]) -> dict[str, Data
             if name not in datasets:
                 datasets[name] = _dataset(entry, name, where, config, sources)
             _suits(name, datasets[name], where, keys)
-    _counted_somewhere(config, datasets, sources)
     return datasets
 
 
@@ -188,7 +204,7 @@ def _suits(name: str, dataset: Dataset, where: str, keys: tuple[str, ...]) -> No
         raise ConfigError(f"{where}: {name} is {other[dataset.kind]}")
 
 
-def _counted_somewhere(config: Config, datasets: dict[str, Dataset], sources: list[tuple[str, dict]]) -> None:
+def _counted_somewhere(config: EfficiencyConfig, datasets: dict[str, Dataset], sources: list[tuple[str, dict]]) -> None:
     """Each dataset is counted, by references that select its events alike: it is skimmed once."""
     where = _origin(("references",), sources) or _origin(("datasets",), sources) or "--config"
     for name, dataset in datasets.items():
@@ -202,7 +218,7 @@ def _counted_somewhere(config: Config, datasets: dict[str, Dataset], sources: li
             )
 
 
-def _scale_factors(config: Config, datasets: Mapping[str, Dataset], sources: list[tuple[str, dict]]) -> None:
+def _scale_factors(config: EfficiencyConfig, datasets: Mapping[str, Dataset], sources: list[tuple[str, dict]]) -> None:
     for name, factor in config.scale_factors.items():
         for key, kind in (("data", "data"), ("simulation", "mc")):
             known = sorted({dataset.sample for dataset in datasets.values() if dataset.kind == kind})

@@ -1,0 +1,59 @@
+"""Which files a measurement reads, and which it makes: the lists behind the rules, and what each step depends on."""
+
+from skimflow.config import EfficiencyConfig, Measurement
+from skimflow.targets.common import axes, data_samples, distinct_samples, selections, windows
+from skimflow.targets.efficiency import (
+    EfficiencyTargets,
+    efficiency_settings,
+    maps,
+    one_kind,
+    probe_settings,
+    reported,
+    skim_settings,
+    stability_settings,
+    tables,
+    turn_on_settings,
+)
+from skimflow.targets.inputs import InputFile, resolve
+from skimflow.targets.jobs import Targets
+from skimflow.targets.legs import leg_figures, leg_plot_settings, tag_and_probe_settings
+from skimflow.targets.plots import plot_settings
+from skimflow.targets.scale_factors import other_measurements, other_tables, scale_factor_settings
+from skimflow.targets.toys import toy_settings, truth_settings
+
+__all__ = [
+    "InputFile",
+    "Targets",
+    "axes",
+    "data_samples",
+    "distinct_samples",
+    "efficiency_settings",
+    "leg_figures",
+    "leg_plot_settings",
+    "maps",
+    "of",
+    "one_kind",
+    "other_measurements",
+    "other_tables",
+    "plot_settings",
+    "probe_settings",
+    "reported",
+    "resolve",
+    "scale_factor_settings",
+    "selections",
+    "skim_settings",
+    "stability_settings",
+    "tables",
+    "tag_and_probe_settings",
+    "toy_settings",
+    "truth_settings",
+    "turn_on_settings",
+    "windows",
+]
+
+_KINDS = {EfficiencyConfig: EfficiencyTargets}
+
+
+def of(measurement: Measurement) -> Targets:
+    """The files of a measurement, by what it measures."""
+    return _KINDS[type(measurement.config)](measurement)
