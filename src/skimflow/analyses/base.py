@@ -1,6 +1,6 @@
 """What every analysis module offers, and what its selection returns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -53,6 +53,14 @@ class Selection(NamedTuple):
         )
 
 
+class Kept(NamedTuple):
+    """Branches that a skim writes for each selected event, as they are in the file, those of a collection as lists."""
+
+    required: Sequence[str]
+    optional: Sequence[str] = ()
+    """Those that only some files have, such as prefiring weights; without them there is no such column."""
+
+
 class Analysis(Protocol):
     """The functions of an analysis module. `settings` is the `selection` block of the configuration."""
 
@@ -61,3 +69,6 @@ class Analysis(Protocol):
 
     def select(self, columns: Columns, settings: Mapping[str, Any]) -> Selection:
         """Apply the selection to flat columns as `io.NanoAOD.chunks` yields them."""
+
+    # An analysis whose histograms are filled from its skims also has
+    # `keep(settings, kind) -> Kept`, with one candidate an event; `kind` is `data` or `mc`.

@@ -14,17 +14,18 @@ import numpy as np
 import pyarrow as pa
 
 from skimflow import analyses
-from skimflow.analyses.base import Columns, Cut
-from skimflow.arrow import numbers
+from skimflow.analyses.base import Columns, Cut, Kept
+from skimflow.arrow import lists, numbers
 from skimflow.counts.axes import Axis
 from skimflow.counts.table import merge
 from skimflow.errors import InputError
 from skimflow.files import whole
 from skimflow.io.nanoaod import NanoAOD
 from skimflow.io.outputs import EventWriter, write_table
+from skimflow.physics.jagged import Jagged
 from skimflow.physics.triggers import ANY, EVERY, Decision, accepted, decisions, prescale_factors
 from skimflow.skim.sections import Sections
-from skimflow.skim.tallies import Tallies
+from skimflow.skim.tallies import Generated, Tallies
 
 _TOGETHER = 50_000
 """Candidates that are counted at a time."""
@@ -60,27 +61,39 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
     Raises:
         InputError: the file cannot be read to its end, or lacks a branch. Nothing is left behind.
     """
-    settings = task.settings
+    settings, kept = task.settings, _kept(task.settings)
     tallies = Tallies(task.dataset, settings["axes"], settings["maps"])
     certified = task.certified if settings["kind"] == "data" else None
     if certified is None and settings["kind"] == "data":
         raise InputError("no_certified", f"{task.location}: collision data, but no certified luminosity is given")
     sections = Sections(certified, settings["run_window"], settings["certified_sha256"])
     paths = _paths(settings)
-    wanted = _branches(settings, paths)
+    wanted = [
+        *_branches(settings, paths),
+        *kept.required,
+        *kept.optional,
+        *map(_counter, (*kept.required, *kept.optional)),
+    ]
     with NanoAOD(task.location, task.timeout, wanted, task.threads) as file, whole(events) as partial:
         _as_locked(task, file)
         facts = {"file": task.file, "lfn": task.lfn, "status": "ok", "uuid": file.uuid, "entries": file.entries}
         stamp = {**task.stamp, "inputs": [facts]}
         menu = [path for path in paths if path in file.branches]
-        selecting = _Selecting(task, menu, sections, tallies)
+        names = [*kept.required, *(name for name in kept.optional if name in file.branches)]
+        counters = {name: _counter(name) for name in names if _counter(name) in file.branches}
+        selecting = _Selecting(task, menu, sections, tallies, _Keeping(names, counters))
+        branches = list(dict.fromkeys([*_branches(settings, menu), *names, *counters.values()]))
         with contextlib.closing(EventWriter(partial, stamp)) as writer:
-            for table in selecting.tables(file.chunks(_branches(settings, menu))):
+            for table in selecting.tables(file.chunks(branches)):
                 writer.write(table)
         read = selecting.read
         if read != file.entries:
             raise InputError("corrupt", f"{task.location}: {read} entries read of {file.entries}")
         sections.count(file, tallies)
+        if settings["kind"] == "mc":
+            generated = file.generated()
+            told = Generated(*generated) if generated else selecting.generated
+            tallies.generated("runs" if generated else "events", told)
         tallies.file(task.file, file.entries, read)
         write_table(tallies.table(), counts, stamp)
 
@@ -118,6 +131,7 @@ class _Candidates(NamedTuple):
     decisions: Columns
     asked: Columns
     weight: np.ndarray
+    lists: Mapping[str, Jagged]
 
     def at(self, keep: np.ndarray) -> "_Candidates":
         """Those of a mask, shape (candidates,)."""
@@ -126,7 +140,8 @@ class _Candidates(NamedTuple):
             for part in (self.columns, self.quantities, self.decisions, self.asked)
         )
         cuts = [cut._replace(passed=cut.passed[keep]) for cut in self.cuts]
-        return _Candidates(columns, quantities, cuts, own, asked, self.weight[keep])
+        lists = {name: content.at(keep) for name, content in self.lists.items()}
+        return _Candidates(columns, quantities, cuts, own, asked, self.weight[keep], lists)
 
 
 class _Chosen(NamedTuple):
@@ -136,6 +151,20 @@ class _Chosen(NamedTuple):
     quantities: Columns
     fired: Mapping[str, Decision]
     weight: np.ndarray
+    lists: Mapping[str, Jagged]
+
+
+class _Keeping(NamedTuple):
+    """Branches that are written as they are, and the branch that counts the values of those that are lists."""
+
+    names: Sequence[str]
+    counters: Mapping[str, str]
+
+    def of(self, columns: Columns, events: np.ndarray) -> tuple[Columns, dict[str, Jagged]]:
+        """Numbers and lists of these events."""
+        flat = {name: columns[name][events] for name in self.names if name not in self.counters}
+        lists = {name: Jagged(columns[counter], columns[name]).at(events) for name, counter in self.counters.items()}
+        return flat, lists
 
 
 class _Selecting:
@@ -145,13 +174,14 @@ class _Selecting:
     because that has its price for each call and not for each event.
     """
 
-    def __init__(self, task: Task, menu: list[str], sections: Sections, tallies: Tallies):
-        self._task, self._menu, self._sections, self._tallies = task, menu, sections, tallies
+    def __init__(self, task: Task, menu: list[str], sections: Sections, tallies: Tallies, keeping: _Keeping):
+        self._task, self._menu, self._sections, self._tallies, self._keeping = task, menu, sections, tallies, keeping
         self._steps = self.read = 0
+        self.generated = Generated(0, 0.0, 0.0)
 
     def tables(self, pieces: Iterable[Columns]) -> Iterator[pa.Table]:
         """Selected events, some pieces at a time; at least one table."""
-        nothing = self._candidates(_no_events(self._task.settings, self._menu))
+        nothing = self._candidates(_no_events(self._task.settings, self._menu, self._keeping))
         waiting = [nothing]
         for columns in pieces:
             waiting.append(self._candidates(columns))
@@ -168,13 +198,16 @@ class _Selecting:
         steps = [("certified", good), *selection.steps]
         self._tallies.cutflow(steps, weight)
         self._steps, self.read = len(steps), self.read + len(weight)
+        self.generated = self.generated.plus(weight)
         selection = selection.at(good[selection.events])
         kept = {name: columns[name][selection.events] for name in (*_EVENT_ID, *self._menu)}
+        flat, lists = self._keeping.of(columns, selection.events)
+        kept |= flat
         quantities = {**selection.columns, "run": kept["run"]}
         if selection.decisions:
             quantities["pair"] = _number(selection.events)
         own = dict(selection.decisions), dict(selection.asked)
-        return _Candidates(kept, quantities, selection.cuts, *own, weight[selection.events])
+        return _Candidates(kept, quantities, selection.cuts, *own, weight[selection.events], lists)
 
     def _chosen(self, found: _Candidates) -> _Chosen:
         """Count candidates cut by cut, and those that pass everything but the trigger by trigger path or leg."""
@@ -192,7 +225,7 @@ class _Selecting:
             accepts = accepted(kept, paths, self._menu) if paths else np.ones(len(weight), bool)
             self._tallies.triggers(name, fired, factors, quantities, weight, accepts)
         bits = {path: kept[path].astype(bool) if path in self._menu else None for path in _paths(self._task.settings)}
-        return _Chosen(kept, quantities, bits | fired, weight)
+        return _Chosen(kept, quantities, bits | fired, weight, found.lists)
 
     def _pairs(self, found: _Candidates) -> _Chosen:
         """Count pairs of tag and probe, by leg."""
@@ -203,7 +236,7 @@ class _Selecting:
             own = found.decisions, found.asked
             self._tallies.pairs(name, *own, found.quantities, mass, twin, found.weight)
         asked = {f"{leg}_asked": mask for leg, mask in found.asked.items()}
-        return _Chosen(found.columns, found.quantities, found.decisions | asked, found.weight)
+        return _Chosen(found.columns, found.quantities, found.decisions | asked, found.weight, found.lists)
 
 
 def _number(event: np.ndarray) -> np.ndarray:
@@ -225,7 +258,11 @@ def _joined(parts: Sequence[_Candidates]) -> _Candidates:
     quantities = {name: join(lambda part, name=name: part.quantities[name]) for name in first.quantities}
     own = {name: join(lambda part, name=name: part.decisions[name]) for name in first.decisions}
     asked = {name: join(lambda part, name=name: part.asked[name]) for name in first.asked}
-    return _Candidates(columns, quantities, cuts, own, asked, join(lambda part: part.weight))
+    lists = {
+        name: Jagged(join(lambda part, n=name: part.lists[n].counts), join(lambda part, n=name: part.lists[n].values))
+        for name in first.lists
+    }
+    return _Candidates(columns, quantities, cuts, own, asked, join(lambda part: part.weight), lists)
 
 
 def _paths(settings: Mapping[str, Any]) -> list[str]:
@@ -239,6 +276,15 @@ def _branches(settings: Mapping[str, Any], menu: list[str]) -> list[str]:
     weight = ["genWeight"] if settings["kind"] == "mc" else []
     wanted = analyses.get(settings["analysis"]).branches(settings["selection"])
     return list(dict.fromkeys([*_EVENT_ID, *wanted, *paths, *weight]))
+
+
+def _kept(settings: Mapping[str, Any]) -> Kept:
+    keep = getattr(analyses.get(settings["analysis"]), "keep", None)
+    return keep(settings["selection"], settings["kind"]) if keep else Kept(())
+
+
+def _counter(branch: str) -> str:
+    return f"n{branch.split('_')[0]}"
 
 
 def _weight(columns: Columns, task: Task) -> np.ndarray:
@@ -258,6 +304,10 @@ def _event_table(chosen: _Chosen) -> pa.Table:
     for name, values in chosen.quantities.items():
         if name not in table:
             table[name] = numbers(values, pa.int32() if values.dtype.kind in "iu" else pa.float32())
+    for name, content in chosen.columns.items():
+        if name not in table and name not in chosen.fired:
+            table[name] = numbers(content)
+    table |= {name: lists(content.values, content.counts) for name, content in chosen.lists.items()}
     table["weight"] = numbers(chosen.weight, pa.float64())
     for path, decision in chosen.fired.items():
         name = f"HLT_{path}" if path in (ANY, EVERY) else path
@@ -265,9 +315,10 @@ def _event_table(chosen: _Chosen) -> pa.Table:
     return pa.table(table)
 
 
-def _no_events(settings: Mapping[str, Any], menu: list[str]) -> Columns:
+def _no_events(settings: Mapping[str, Any], menu: list[str], keeping: _Keeping) -> Columns:
     """The columns of no events: with them a file without events gets the same rows and columns as any other."""
-    names = [*analyses.get(settings["analysis"]).branches(settings["selection"]), *menu, "genWeight"]
+    own = analyses.get(settings["analysis"]).branches(settings["selection"])
+    names = [*own, *menu, *keeping.names, *keeping.counters.values(), "genWeight"]
     columns = {name: np.empty(0, np.int64 if name.startswith("n") else np.float32) for name in names}
     columns["PV_npvs"] = np.empty(0, np.int32)
     return columns | {name: np.empty(0, kind.to_pandas_dtype()) for name, kind in _EVENT_ID.items()}
