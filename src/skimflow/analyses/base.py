@@ -61,6 +61,26 @@ class Kept(NamedTuple):
     """Those that only some files have, such as prefiring weights; without them there is no such column."""
 
 
+class Objects(NamedTuple):
+    """Selected objects of a collection, which event weights look at."""
+
+    event: np.ndarray
+    """Which event each is in, shape (objects,)."""
+    columns: Columns
+    """Their quantities, such as `pt` and `eta`, shape (objects,)."""
+
+
+class Observed(NamedTuple):
+    """What histograms are filled with, for n events of a skim."""
+
+    regions: Mapping[str, np.ndarray]
+    """Which events are in each region, shape (n,), bool."""
+    observables: Columns
+    """Shape (n,); NaN where an event has none, which no event of a region that shows it is."""
+    objects: Mapping[str, Objects] = MappingProxyType({})
+    """By collection."""
+
+
 class Analysis(Protocol):
     """The functions of an analysis module. `settings` is the `selection` block of the configuration."""
 
@@ -71,4 +91,5 @@ class Analysis(Protocol):
         """Apply the selection to flat columns as `io.NanoAOD.chunks` yields them."""
 
     # An analysis whose histograms are filled from its skims also has
-    # `keep(settings, kind) -> Kept`, with one candidate an event; `kind` is `data` or `mc`.
+    # `keep(settings, kind) -> Kept`, with one candidate an event; `kind` is `data` or `mc`; and
+    # `observe(columns, settings) -> Observed`, with columns of a skim in the form that `select` gets them.

@@ -13,7 +13,7 @@ not be asked: their file has no such trigger path.
 | trigger | path, `any` or `every` | its name | variable, bin(s); `all` | offline selected, and reference | and fired |
 | pair | leg, or `dz` | its name | variable, bin(s), z: mass bin | probes (`dz`: those asked) | that fired |
 | pair | `twins` | its name | variable, x and y: its bin for either probe | events of two pairs | the same |
-| generated | `runs` or `events`: who says it | | | generated events, with their weights | |
+| generated | file id | `runs` or `events`: who says it | | generated events | 1 for each time it was counted |
 | lumi | `certified` or `rejected` | | x: run, y: luminosity section | entries read | |
 
 A fired event of a prescaled path may stand for several: it is one in `passed_n`, and counts that often in the sums.

@@ -135,7 +135,7 @@ class NanoAOD:
 
     def generated(self) -> tuple[int, float, float] | None:
         """Number of generated events, Σ genWeight and Σ genWeight², as the `Runs` tree tells for all events that were
-        made, also those that a skim left out; None if it does not."""
+        made, also those that a skim left out; None if it does not, or tells no finite numbers."""
         with _explained(self.location, "reading the runs of"):
             if "Runs" not in self._file.keys(cycle=False, recursive=False):
                 return None
@@ -145,7 +145,7 @@ class NanoAOD:
                 names = [f"{name}{end}" for name in ("genEventCount", "genEventSumw", "genEventSumw2")]
                 if all(name in tree.keys(recursive=False) for name in names):
                     number, sumw, sumw2 = (math.fsum(tree[name].array(library="np").tolist()) for name in names)
-                    return int(number), sumw, sumw2
+                    return (int(number), sumw, sumw2) if math.isfinite(sumw) and math.isfinite(sumw2) else None
         return None
 
     def lumi_sections(self) -> np.ndarray:

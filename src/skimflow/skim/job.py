@@ -93,7 +93,7 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
         if settings["kind"] == "mc":
             generated = file.generated()
             told = Generated(*generated) if generated else selecting.generated
-            tallies.generated("runs" if generated else "events", told)
+            tallies.generated(task.file, "runs" if generated else "events", told)
         tallies.file(task.file, file.entries, read)
         write_table(tallies.table(), counts, stamp)
 

@@ -145,14 +145,13 @@ class Tallies:
         place = np.zeros(1, np.int64)
         self._rows.append(counted(self._dataset, "file", name, place, place, np.array([entries]), np.array([read])))
 
-    def generated(self, source: str, found: Generated) -> None:
-        """What the simulation of this file was made with, told by its `runs`, or summed over its `events`."""
-        zero = np.zeros(1, np.int64)
+    def generated(self, name: str, source: str, found: Generated) -> None:
+        """What was generated for this file, told by its `runs`, or summed over its `events`."""
+        zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)
         sums = {"total_n": found.number, "total_sumw": found.sumw, "total_sumw2": found.sumw2}
         columns = {"x": zero, "y": zero, "z": zero, **{name: np.array([value]) for name, value in sums.items()}}
-        columns |= dict.fromkeys(("passed_n", "absent_n"), zero)
-        columns |= {name: np.zeros(1) for name in ("passed_sumw", "passed_sumw2")}
-        self._rows.append(Rows((self._dataset, "generated", source, "", ""), columns))
+        columns |= {"absent_n": zero, "passed_n": one, "passed_sumw": one * 1.0, "passed_sumw2": one * 1.0}
+        self._rows.append(Rows((self._dataset, "generated", name, source, ""), columns))
 
     def table(self) -> pa.Table:
         """All counts so far, merged."""
