@@ -261,7 +261,7 @@ def test_the_real_measurement_is_48_skims(finished: Checkout) -> None:
     shutil.copy(Path(__file__).parents[2] / "config/hww_emu.yaml", finished.folder / "config/real.yaml")
     found = finished.jobs("--configfile", "config/real.yaml")
     assert found["skim"] == 48
-    assert found["fetch_certified"] == 1
+    assert found["fetch"] == 1
 
 
 @pytest.mark.parametrize(

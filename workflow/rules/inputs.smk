@@ -1,19 +1,15 @@
-# What is not there yet: the certified luminosity, fetched once, and toy files.
+# What is not there yet: files that are fetched once, such as the certified luminosity, and toy files.
 
 
-rule fetch_certified:
-    """Fetch the certified-luminosity file, once, and refuse it if its content is not the expected one."""
+rule fetch:
+    """Fetch a file that the configuration names with its checksum, once, and refuse it if its content is another."""
     output:
         paths.FETCHED,
     log:
         "logs/inputs/{file}.log",
     localrule: True
     params:
-        source=(
-            CONFIG.certified_luminosity.model_dump()
-            if CONFIG.certified_luminosity
-            else None
-        ),
+        source=lambda wc: TARGETS.fetched[wc.file],
     script:
         "../../scripts/fetch.py"
 
@@ -48,20 +44,3 @@ rule toy_certified:
     localrule: True
     script:
         "../../scripts/toy_certified.py"
-
-
-rule toy_truth:
-    """The true efficiencies, for the collisions that the toy files were made of."""
-    output:
-        RESULTS.truth,
-    log:
-        RESULTS.log("toy_truth"),
-    localrule: True
-    params:
-        **targets.truth_settings(CONFIG, TARGETS.datasets),
-        code=fingerprint(
-            "skimflow.toy.truth",
-            *(f"skimflow.analyses.{name}" for name in CONFIG.analyses),
-        ),
-    script:
-        "../../scripts/toy_truth.py"

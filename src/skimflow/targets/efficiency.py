@@ -16,6 +16,11 @@ class EfficiencyTargets(Targets):
     """Those of an efficiency."""
 
     config: EfficiencyConfig
+    rules = ("efficiency", "efficiency_figures")
+    front = "workflow"
+
+    def tables(self) -> list[str]:
+        return [self.results.efficiency_csv, *tables(self.config)]
 
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
         return skim_settings(self.config, name, dataset)

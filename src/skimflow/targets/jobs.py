@@ -2,10 +2,10 @@
 
 import glob
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from skimflow import paths
-from skimflow.config import Dataset, Measurement
+from skimflow.config import Config, Dataset, Measurement
 from skimflow.errors import ConfigError, NotLockedError
 from skimflow.provenance import fingerprint
 from skimflow.targets.common import data_samples
@@ -14,6 +14,8 @@ from skimflow.targets.inputs import InputFile, resolve
 
 class Targets:
     """The files of one measurement, resolved from its configuration; what it measures is known to its subclass."""
+
+    config: Config
 
     def __init__(self, measurement: Measurement):
         self.config, self.datasets, self.site = measurement
@@ -92,6 +94,28 @@ class Targets:
             ("samples", name) for name in dict.fromkeys(samples.values())
         ]
         return [self.results.lumis_of.format(kind=kind, name=name) for kind, name in names]
+
+    rules: ClassVar[tuple[str, ...]]
+    """Files of `workflow/rules/` that only measurements of this kind have."""
+    front: ClassVar[str]
+    """The report's front page, in `workflow/report/`."""
+
+    @property
+    def fetched(self) -> dict[str, dict[str, str]]:
+        """Files that are fetched once, by their name in `results/inputs/`: `url` and `sha256`."""
+        sources = [source for source in self.sources() if source and source.url]
+        return {
+            paths.fetched(str(s.url), str(s.sha256)).rsplit("/", 1)[1]: {"url": str(s.url), "sha256": str(s.sha256)}
+            for s in sources
+        }
+
+    def sources(self) -> list[Any]:
+        """Files that the configuration names, with `path`, `url` and `sha256`."""
+        return [self.config.certified_luminosity]
+
+    def tables(self) -> list[str]:
+        """Tables that the report shows beside those of every measurement."""
+        raise NotImplementedError
 
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
         """Everything that the counts and events of a file depend on, as plain values for `params`."""

@@ -1,72 +1,4 @@
-# From the counts of all files to efficiencies, the summary and the report.
-
-
-rule resolved_config:
-    """The configuration with every default filled in."""
-    output:
-        RESULTS.config,
-    log:
-        RESULTS.log("resolved_config"),
-    localrule: True
-    params:
-        config=CONFIG.model_dump(mode="json"),
-    script:
-        "../../scripts/resolved_config.py"
-
-
-rule aggregate:
-    """Add the counts of all files, check that none is lost or doubled, refuse to go on with too few."""
-    input:
-        locked,
-        counts=TARGETS.skims(RESULTS.skim_counts),
-        certified=TARGETS.certified(),
-        luminosity=[CONFIG.luminosity.table] if CONFIG.luminosity else [],
-    output:
-        counts=RESULTS.counts,
-        completeness=RESULTS.completeness,
-        processed_lumis=RESULTS.processed_lumis,
-        lumis_of=TARGETS.lumi_files(),
-        luminosity=report(
-            RESULTS.luminosity,
-            category="Tables",
-            labels={"table": "luminosity"},
-            caption="../report/luminosity.rst",
-        ),
-        cutflow=report(
-            RESULTS.cutflow,
-            category="Tables",
-            labels={"table": "cutflow"},
-            caption="../report/cutflow.rst",
-        ),
-    log:
-        RESULTS.log("aggregate"),
-    localrule: True
-    params:
-        completeness=CONFIG.completeness,
-        windows=targets.windows(CONFIG, TARGETS.datasets),
-        samples=targets.data_samples(TARGETS.datasets),
-        unit=CONFIG.luminosity.unit if CONFIG.luminosity else None,
-        code=fingerprint("skimflow.aggregate"),
-    script:
-        "../../scripts/aggregate.py"
-
-
-rule duplicates:
-    """Files and selected events that occur twice within a primary dataset or process."""
-    input:
-        counts=TARGETS.skims(RESULTS.skim_counts),
-        events=TARGETS.skims(RESULTS.skim_events),
-    output:
-        RESULTS.duplicates,
-    log:
-        RESULTS.log("duplicates"),
-    localrule: True
-    params:
-        samples=targets.distinct_samples(CONFIG, TARGETS.datasets),
-        selections=targets.selections(CONFIG, TARGETS.datasets),
-        code=fingerprint("skimflow.duplicates"),
-    script:
-        "../../scripts/duplicates.py"
+# From the counts of all files to efficiencies and the summary.
 
 
 rule efficiency:
@@ -209,23 +141,18 @@ rule summary:
         "../../scripts/summary.py"
 
 
-rule report:
-    """All tables and figures with their captions in one page."""
-    input:
-        TARGETS.figures(),
-        RESULTS.summary,
-        RESULTS.cutflow,
-        RESULTS.luminosity,
-        RESULTS.efficiency_csv,
-        targets.tables(CONFIG),
-        config=RESULTS.config,
+rule toy_truth:
+    """The true efficiencies, for the collisions that the toy files were made of."""
     output:
-        RESULTS.report,
+        RESULTS.truth,
     log:
-        RESULTS.log("report"),
+        RESULTS.log("toy_truth"),
     localrule: True
     params:
-        snakefile=os.path.relpath(workflow.main_snakefile),
-        code=fingerprint("skimflow.report"),
+        **targets.truth_settings(CONFIG, TARGETS.datasets),
+        code=fingerprint(
+            "skimflow.toy.truth",
+            *(f"skimflow.analyses.{name}" for name in CONFIG.analyses),
+        ),
     script:
-        "../../scripts/report.py"
+        "../../scripts/toy_truth.py"
