@@ -35,6 +35,9 @@ class Selection(NamedTuple):
     asked: Mapping[str, np.ndarray] = MappingProxyType({})
     """For decisions that only some candidates are asked for: name and which, shape (candidates,), bool."""
 
+    derived: Columns = MappingProxyType({})
+    """Branches worked out from others, for all events, in the form of those of the file; `keep` may name them."""
+
     @property
     def events(self) -> np.ndarray:
         """Which event each candidate is in, shape (candidates,)."""
@@ -50,6 +53,7 @@ class Selection(NamedTuple):
             self.events[keep],
             {name: mask[keep] for name, mask in self.decisions.items()},
             {name: mask[keep] for name, mask in self.asked.items()},
+            self.derived,
         )
 
 
@@ -59,6 +63,10 @@ class Kept(NamedTuple):
     required: Sequence[str]
     optional: Sequence[str] = ()
     """Those that only some files have, such as prefiring weights; without them there is no such column."""
+    sources: Sequence[str] = ()
+    """Those that are read to work out others, where a file has them all, and are not written."""
+    derived: Sequence[str] = ()
+    """What is worked out from the sources (`Selection.derived`)."""
 
 
 class Objects(NamedTuple):

@@ -17,6 +17,8 @@ from skimflow.physics.resonance import choose, opposite_pairs
 
 _KINEMATICS = ("pt", "eta", "phi", "mass", "charge")
 REGION = "zmumu"
+GEN_PT = "Muon_genPt"
+_GENERATED = ("Muon_genPartIdx", "GenPart_pt")
 
 
 def branches(settings: Mapping[str, Any]) -> list[str]:
@@ -28,13 +30,8 @@ def keep(settings: Mapping[str, Any], kind: str) -> Kept:
     events = ["PV_npvs", "PV_npvsGood", "MET_pt", "MET_phi", "PuppiMET_pt", "PuppiMET_phi", *settings["paths"]]
     if kind == "data":
         return Kept([*muons, *events, *settings["filters"]])
-    optional = [
-        "Muon_genPartIdx",
-        "GenPart_pt",
-        "Muon_genPt",
-        *(f"L1PreFiringWeight_{way}" for way in ("Nom", "Up", "Dn")),
-    ]
-    return Kept([*muons, *events, *settings["filters"], "Pileup_nTrueInt"], optional)
+    prefiring = [f"L1PreFiringWeight_{way}" for way in ("Nom", "Up", "Dn")]
+    return Kept([*muons, *events, *settings["filters"], "Pileup_nTrueInt"], prefiring, _GENERATED, (GEN_PT,))
 
 
 def select(columns: Columns, settings: Mapping[str, Any]) -> Selection:
@@ -48,7 +45,7 @@ def select(columns: Columns, settings: Mapping[str, Any]) -> Selection:
         ("two_muons", np.bincount(muons.event, minlength=events) >= 2),
         ("opposite_charge", np.bincount(muons.event[one], minlength=events) > 0),
     ]
-    return Selection(steps, {}, [])
+    return Selection(steps, {}, [], derived=_generated(columns))
 
 
 def observe(columns: Columns, settings: Mapping[str, Any]) -> Observed:
@@ -68,6 +65,18 @@ def observe(columns: Columns, settings: Mapping[str, Any]) -> Observed:
     both = np.stack([lead, sublead], axis=1).reshape(-1)
     legs = Objects(muons.event[both], {"pt": muons.pt[both], "eta": muons.eta[both]})
     return Observed({REGION: passed}, observables, {"Muon": legs})
+
+
+def _generated(columns: Columns) -> Columns:
+    """pT of the generated muon of each muon, NaN without one (GeV); nothing in files that do not tell."""
+    if not all(name in columns for name in _GENERATED):
+        return {}
+    match, pt = columns["Muon_genPartIdx"].astype(np.int64), columns["GenPart_pt"]
+    first = np.repeat(np.cumsum(columns["nGenPart"]) - columns["nGenPart"], columns["nMuon"])
+    found = match >= 0
+    result = np.full(len(match), np.nan, np.float32)
+    result[found] = pt[(first + match)[found]]
+    return {GEN_PT: result}
 
 
 def _of_pair(z: PtEtaPhiM, lead: Leptons, sublead: Leptons) -> Columns:

@@ -16,6 +16,10 @@ class Toy(Model):
     seed: int = Field(ge=0, description="Datasets with one seed hold the same collisions, seen by other triggers.")
     codec: Literal["ZSTD", "LZMA", "ZLIB", "LZ4"] = Field("ZSTD", description="Compression.")
     filler: int = Field(0, ge=0, le=3000, description="Number of branches to fill up to (1380 in real files).")
+    muon_scale: float = Field(
+        1.0, gt=0.5, lt=2, description="Muon momenta are measured as so many times the true ones."
+    )
+    muon_smear: float = Field(0.0, ge=0, lt=0.5, description="Relative width that they are smeared with on top.")
 
 
 SOURCES = ("files", "lists", "recid", "rucio", "das", "toy")

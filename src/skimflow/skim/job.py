@@ -6,7 +6,7 @@ and events appear with their accounting (contracts 2 to 4 of the design).
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,21 +68,16 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
         raise InputError("no_certified", f"{task.location}: collision data, but no certified luminosity is given")
     sections = Sections(certified, settings["run_window"], settings["certified_sha256"])
     paths = _paths(settings)
-    wanted = [
-        *_branches(settings, paths),
-        *kept.required,
-        *kept.optional,
-        *map(_counter, (*kept.required, *kept.optional)),
-    ]
+    keeps = [*kept.required, *kept.optional, *kept.sources]
+    wanted = [*_branches(settings, paths), *keeps, *map(_counter, keeps)]
     with NanoAOD(task.location, task.timeout, wanted, task.threads) as file, whole(events) as partial:
         _as_locked(task, file)
         facts = {"file": task.file, "lfn": task.lfn, "status": "ok", "uuid": file.uuid, "entries": file.entries}
         stamp = {**task.stamp, "inputs": [facts]}
         menu = [path for path in paths if path in file.branches]
-        names = [*kept.required, *(name for name in kept.optional if name in file.branches)]
-        counters = {name: _counter(name) for name in names if _counter(name) in file.branches}
-        selecting = _Selecting(task, menu, sections, tallies, _Keeping(names, counters))
-        branches = list(dict.fromkeys([*_branches(settings, menu), *names, *counters.values()]))
+        keeping = _Keeping.of_file(kept, file.branches)
+        selecting = _Selecting(task, menu, sections, tallies, keeping)
+        branches = list(dict.fromkeys([*_branches(settings, menu), *keeping.read]))
         with contextlib.closing(EventWriter(partial, stamp)) as writer:
             for table in selecting.tables(file.chunks(branches)):
                 writer.write(table)
@@ -155,10 +150,22 @@ class _Chosen(NamedTuple):
 
 
 class _Keeping(NamedTuple):
-    """Branches that are written as they are, and the branch that counts the values of those that are lists."""
+    """Branches that are written as they are, the branch that counts the values of those that are lists, and all that
+    are read for them."""
 
     names: Sequence[str]
     counters: Mapping[str, str]
+    read: Sequence[str]
+
+    @classmethod
+    def of_file(cls, kept: Kept, branches: Collection[str]) -> "_Keeping":
+        """What there is of it in a file with these branches."""
+        sources = [name for name in kept.sources if name in branches]
+        derived = [name for name in kept.derived if len(sources) == len(kept.sources)]
+        own = [*kept.required, *(name for name in kept.optional if name in branches)]
+        counted = {name: _counter(name) for name in (*own, *sources, *derived) if _counter(name) in branches}
+        counters = {name: counter for name, counter in counted.items() if name not in sources}
+        return cls([*own, *derived], counters, [*own, *sources, *counted.values()])
 
     def of(self, columns: Columns, events: np.ndarray) -> tuple[Columns, dict[str, Jagged]]:
         """Numbers and lists of these events."""
@@ -201,7 +208,7 @@ class _Selecting:
         self.generated = self.generated.plus(weight)
         selection = selection.at(good[selection.events])
         kept = {name: columns[name][selection.events] for name in (*_EVENT_ID, *self._menu)}
-        flat, lists = self._keeping.of(columns, selection.events)
+        flat, lists = self._keeping.of({**columns, **selection.derived}, selection.events)
         kept |= flat
         quantities = {**selection.columns, "run": kept["run"]}
         if selection.decisions:
@@ -318,7 +325,7 @@ def _event_table(chosen: _Chosen) -> pa.Table:
 def _no_events(settings: Mapping[str, Any], menu: list[str], keeping: _Keeping) -> Columns:
     """The columns of no events: with them a file without events gets the same rows and columns as any other."""
     own = analyses.get(settings["analysis"]).branches(settings["selection"])
-    names = [*own, *menu, *keeping.names, *keeping.counters.values(), "genWeight"]
+    names = [*own, *menu, *keeping.read, "genWeight"]
     columns = {name: np.empty(0, np.int64 if name.startswith("n") else np.float32) for name in names}
     columns["PV_npvs"] = np.empty(0, np.int32)
     return columns | {name: np.empty(0, kind.to_pandas_dtype()) for name, kind in _EVENT_ID.items()}

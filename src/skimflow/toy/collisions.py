@@ -55,7 +55,8 @@ class Sample(NamedTuple):
     and `index` hold the same collisions, whatever primary dataset they are filtered for. `identified` is the fraction
     of electrons that keep their identification: nature's leptons are mostly from jets, so that hww_emu selects 0.2 % of
     MuonEG's events, where the toy has a third. `physics` is `mixed`, or `dimuon`: two muons and a trigger of their own
-    (`toy.dimuon`), collision data only.
+    (`toy.dimuon`), collision data only. After the trigger, momenta of muons are measured wrong: times `muon_scale`, and
+    smeared by the relative `muon_smear`.
     """
 
     seed: int
@@ -65,6 +66,8 @@ class Sample(NamedTuple):
     era: str | None = None
     identified: float = 1.0
     physics: str = "mixed"
+    muon_scale: float = 1.0
+    muon_smear: float = 0.0
 
     @property
     def menu(self) -> trigger.Menu:
@@ -94,10 +97,16 @@ def collisions(sample: Sample) -> Iterator[Columns]:
         draws = trigger.draw(columns, rng, sample.menu)
         columns |= trigger.decide(columns, draws, sample.process is None, sample.menu)
         columns |= _trigger_objects(columns, draws, rng, sample.menu)
+        if (sample.muon_scale, sample.muon_smear) != (1, 0):
+            columns["Muon_pt"] = _mismeasured(columns["Muon_pt"], sample, rng.spawn(1)[0])
         if sample.process is None:
             columns = {name: values for name, values in columns.items() if name not in _SIMULATION_ONLY}
         yield columns
         block += 1
+
+
+def _mismeasured(pt: np.ndarray, sample: Sample, rng: np.random.Generator) -> np.ndarray:
+    return (pt * sample.muon_scale * rng.normal(1, sample.muon_smear, len(pt))).astype(np.float32)
 
 
 def _known(what: str, name: str | None, names: Iterable[str]) -> None:
