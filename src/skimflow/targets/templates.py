@@ -1,0 +1,132 @@
+"""What histograms of skims depend on, and the figures and tables that they have."""
+
+from typing import Any
+
+from skimflow import paths
+from skimflow.config import Dataset
+from skimflow.config.base import RegularBins
+from skimflow.config.templates import TemplatesConfig
+from skimflow.errors import ConfigError
+from skimflow.provenance import fingerprint
+from skimflow.targets.common import certified_sha256, window
+from skimflow.targets.efficiency import NO_PROBE
+from skimflow.targets.jobs import Targets
+
+DATA = "data"
+
+
+class TemplatesTargets(Targets):
+    """Those of histograms."""
+
+    config: TemplatesConfig
+    rules = ("templates",)
+    front = "templates"
+
+    def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
+        return {
+            "analysis": self.config.analysis,
+            "kind": dataset.kind,
+            "run_window": window(self.config, dataset),
+            "certified_sha256": certified_sha256(self.config, dataset),
+            "selection": self.config.selection.model_dump(mode="json"),
+            "probe": NO_PROBE,
+            "references": {},
+            "axes": {},
+            "maps": [],
+        }
+
+    def histograms(self, dataset: str) -> dict[str, Any]:
+        """Everything that the histograms of a file depend on beside its skim and the files of corrections."""
+        settings, code = self._histograms[dataset]
+        return {"settings": settings, "code": code}
+
+    @property
+    def _histograms(self) -> dict[str, tuple[dict[str, Any], str]]:
+        if not hasattr(self, "_known"):
+            code = fingerprint("skimflow.histograms.job", f"skimflow.analyses.{self.config.analysis}")
+            self._known = {name: (self._of(name, dataset), code) for name, dataset in self.datasets.items()}
+        return self._known
+
+    def _of(self, name: str, dataset: Dataset) -> dict[str, Any]:
+        corrections = [c for c in self.config.corrections if c.only in (None, dataset.kind)]
+        return {
+            "dataset": name,
+            "analysis": self.config.analysis,
+            "kind": dataset.kind,
+            "selection": self.config.selection.model_dump(mode="json"),
+            "axes": axes(self.config),
+            # A sample that stands for a variation of another is not varied itself.
+            "varied": dataset.kind == "mc" and not sample_of(self.config, dataset)["variation"],
+            "corrections": [_correction(correction) for correction in corrections],
+        }
+
+    def correction_files(self) -> list[str]:
+        """Files that corrections are read from."""
+        return list(dict.fromkeys(_place(c.file) for c in self.config.corrections if hasattr(c, "file")))
+
+    def sources(self) -> list[Any]:
+        return [*super().sources(), *(c.file for c in self.config.corrections if hasattr(c, "file"))]
+
+    def figures(self) -> list[str]:
+        wanted = [("templates", name) for name in self.config.observables] + [("overview", paths.CUTFLOW)]
+        return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
+
+    def tables(self) -> list[str]:
+        return [self.results.yields]
+
+
+def _place(file: Any) -> str:
+    return file.path or paths.fetched(str(file.url), str(file.sha256))
+
+
+def _correction(correction: Any) -> dict[str, Any]:
+    said = correction.model_dump(mode="json")
+    if hasattr(correction, "file"):
+        said["file"] = {"path": _place(correction.file), "sha256": correction.file.sha256}
+    return said
+
+
+def axes(config: TemplatesConfig) -> dict[str, Any]:
+    """For `counts.Axis`, by observable."""
+    found = {}
+    for name, observable in config.observables.items():
+        bins = observable.bins
+        found[name] = [bins.bins, bins.low, bins.high] if isinstance(bins, RegularBins) else {"edges": list(bins)}
+    return found
+
+
+def sample_of(config: TemplatesConfig, dataset: Dataset) -> dict[str, Any]:
+    """`process` of a dataset, and the `variation` of it that it stands for (empty for none).
+
+    Raises:
+        ConfigError: no process has its sample.
+    """
+    for name, process in config.processes.items():
+        if dataset.sample in process.samples:
+            return {"process": name, "variation": ""}
+        for variation, samples in process.variations.items():
+            if dataset.sample in samples:
+                return {"process": name, "variation": variation}
+    raise ConfigError(f"processes: no process has the sample {dataset.sample}")
+
+
+def template_settings(config: TemplatesConfig, datasets: dict[str, Dataset]) -> dict[str, Any]:
+    """Everything that templates depend on beside the histograms of the files."""
+    samples = {}
+    for name, dataset in datasets.items():
+        samples[name] = {**sample_of(config, dataset), "cross_section": dataset.cross_section, "kind": dataset.kind}
+    return {
+        "axes": axes(config),
+        "samples": samples,
+        "luminosity": config.integrated_luminosity,
+        "weights": [c.name for c in config.corrections if c.kind not in ("rochester", "jets", "met_xy", "scale", "smear")],
+    }
+
+
+def template_plot_settings(config: TemplatesConfig) -> dict[str, Any]:
+    """Everything that figures of templates depend on beside the templates."""
+    return {
+        "style": config.style.model_dump(mode="json"),
+        "labels": {name: [o.label, o.unit] for name, o in config.observables.items()},
+        "processes": {name: p.label or name for name, p in config.processes.items()},
+    }
