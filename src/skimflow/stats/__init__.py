@@ -1,0 +1,1 @@
+"""Fits of templates, with pyhf and cabinetry."""
