@@ -1,0 +1,143 @@
+"""Weights for b tagging: with a working point, and for the shape of the discriminant."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from skimflow.errors import InputError
+from skimflow.physics.corrections.factors import product
+from skimflow.physics.corrections.files import Correction
+from skimflow.physics.corrections.weights import Factor, Pair
+
+Array = np.ndarray
+
+LIGHT, CHARM, BOTTOM = 0, 4, 5
+HEAVY_JETS, LIGHT_JETS = "heavy", "light"
+
+
+class TaggableJets(NamedTuple):
+    """Jets in the range of the tagger (|η| below 2.5 or 2.4, pT above 20 GeV) that were selected, shape (n,) each."""
+
+    event: Array
+    pt: Array
+    eta: Array
+    flavour: Array
+    """Jet_hadronFlavour: 5, 4, or 0."""
+
+
+class Source(NamedTuple):
+    """A source of variations with a working point: the jets that it moves, and the names for up and down."""
+
+    jets: str
+    up: str = "up"
+    down: str = "down"
+
+
+SOURCES = {"btag_heavy": Source(HEAVY_JETS), "btag_light": Source(LIGHT_JETS)}
+"""Everything together, b and c jets apart from light ones. For more years take `up_correlated` and `up_uncorrelated`."""
+
+
+def working_point(
+    heavy: Correction,
+    light: Correction,
+    point: str,
+    jets: TaggableJets,
+    tagged: Array,
+    efficiency: Array,
+    events: int,
+    sources: Mapping[str, Source] = SOURCES,
+) -> Factor:
+    """Weight by P(data)/P(MC) (method 1a of the b-tagging group).
+
+    With the tagging efficiency ε of simulation and the scale factor s of each jet it is
+    Π_tagged s · Π_untagged (1 - s·ε)/(1 - ε), where s·ε is at most 1.
+
+    Args:
+        heavy: scale factors of b and c jets, such as `deepJet_comb`.
+        light: those of light jets, such as `deepJet_incl`.
+        point: `L`, `M` or `T`.
+        tagged: jets above the working point, shape (n,), bool.
+        efficiency: their efficiency in this simulation by flavour, pT and η, measured before any cut on tags; (n,).
+        events: number of events.
+
+    Raises:
+        InputError: an efficiency is not in [0, 1], or is 1 for a jet that is not tagged; or a flavour is unknown.
+    """
+    _check(jets, tagged, efficiency)
+    is_heavy = jets.flavour != LIGHT
+
+    def scale_factor(heavy_key: str, light_key: str) -> tuple[Array, Array]:
+        result, outside = np.ones(len(jets.pt)), np.zeros(len(jets.pt), bool)
+        for correction, key, mask in ((heavy, heavy_key, is_heavy), (light, light_key, ~is_heavy)):
+            values = {"systematic": key, "working_point": point, **_inputs(jets, mask)}
+            result[mask], outside[mask] = correction.evaluate(values)
+        return result, outside
+
+    def ratio(heavy_key: str, light_key: str) -> Array:
+        factor, _ = scale_factor(heavy_key, light_key)
+        failed = np.maximum(1 - factor * efficiency, 0) / np.where(tagged, 1, 1 - efficiency)
+        return np.where(tagged, factor, failed)
+
+    pairs = {
+        name: Pair(*(ratio(*_keys(source, key)) for key in (source.up, source.down)))
+        for name, source in sources.items()
+    }
+    per_jet = Factor(ratio("central", "central"), pairs, scale_factor("central", "central")[1])
+    return product(per_jet, jets.event, events)
+
+
+def shape(
+    correction: Correction, jets: TaggableJets, discriminant: Array, events: int, sources: Mapping[str, str]
+) -> Factor:
+    """Weight that gives the discriminant of simulated jets the shape of data: the product over all jets.
+
+    The sum of weights before any cut on tags is then to be restored in bins of the number of jets, since the weights
+    are not made to conserve it.
+
+    Args:
+        correction: such as `deepJet_shape`.
+        discriminant: shape (n,).
+        events: number of events.
+        sources: the file's names (`hf`, `lfstats1`, `jes`, …) by the name that the source has in the weight. A scale
+            source of the jets should have the same name there, since both change together. `cferr1` and `cferr2` move
+            c jets, all others b and light jets.
+    """
+    _check_flavour(jets)
+
+    def at(key: str, moved: Array) -> tuple[Array, Array]:
+        result, outside = np.ones(len(jets.pt)), np.zeros(len(jets.pt), bool)
+        for name, mask in ((key, moved), ("central", ~moved)):
+            values = {"systematic": name, "discriminant": np.asarray(discriminant)[mask], **_inputs(jets, mask)}
+            result[mask], outside[mask] = correction.evaluate(values)
+        return result, outside
+
+    nominal, outside = at("central", np.zeros(len(jets.pt), bool))
+    charm = jets.flavour == CHARM
+    pairs = {
+        source: Pair(*(at(f"{d}_{name}", charm if name.startswith("cferr") else ~charm)[0] for d in ("up", "down")))
+        for source, name in sources.items()
+    }
+    return product(Factor(nominal, pairs, outside), jets.event, events)
+
+
+def _keys(source: Source, key: str) -> tuple[str, str]:
+    return (key, "central") if source.jets == HEAVY_JETS else ("central", key)
+
+
+def _inputs(jets: TaggableJets, mask: Array) -> dict[str, Array]:
+    return {"flavor": jets.flavour[mask].astype(np.int64), "abseta": jets.eta[mask], "pt": jets.pt[mask]}
+
+
+def _check(jets: TaggableJets, tagged: Array, efficiency: Array) -> None:
+    _check_flavour(jets)
+    if not ((efficiency >= 0) & (efficiency <= 1)).all():
+        raise InputError("corrections", "b-tagging efficiencies must be in [0, 1]")
+    if (efficiency[~tagged] == 1).any():
+        raise InputError("corrections", "a jet that is not tagged has a tagging efficiency of 1: measure it in wider bins")
+
+
+def _check_flavour(jets: TaggableJets) -> None:
+    unknown = np.setdiff1d(jets.flavour, (LIGHT, CHARM, BOTTOM))
+    if len(unknown):
+        raise InputError("corrections", f"hadron flavour of jets: {unknown.tolist()}; it is 0, 4 or 5")
