@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 TOY = "results/toy"
 TOY_FILE = f"{TOY}/{{dataset}}/{{file}}.root"
 TOY_TRUTH = f"{TOY}/{{dataset}}/{{file}}.truth.json"
+TOY_CORRECTIONS = {name: f"{TOY}/corrections/{name}" for name in ("muons.txt", "pileup.json", "muon_id.json")}
 FETCHED = "results/inputs/{file}"
 
 # Figures of a measurement beside the efficiency against each variable.
@@ -42,8 +43,14 @@ class Results:
         self.scale_factors = f"{self.root}/scalefactors.json.gz"
         self.scale_factors_csv = f"{self.root}/scalefactors.csv"
         self.hepdata = f"{self.root}/hepdata/{{file}}.yaml"
+        self.histograms = f"{self.root}/histograms/{{dataset}}/{{file}}.parquet"
+        self.templates = f"{self.root}/templates.parquet"
+        self.templates_root = f"{self.root}/templates.root"
+        self.templates_json = f"{self.root}/templates.json"
+        self.yields = f"{self.root}/yields.csv"
         self.luminosity = f"{self.root}/luminosity.csv"
         self.lumis_of = f"{self.root}/processed_lumis/{{kind}}/{{name}}.json"
+        self.toy_luminosity = f"{self.root}/toy_luminosity.csv"
         self.toy_certified = f"{self.root}/toy_certified.json"
         self.truth = f"{self.root}/truth.json"
         self.summary = f"{self.root}/summary.txt"

@@ -30,13 +30,7 @@ def summary(
         legs: of `efficiency.legs.leg_efficiencies`, where there is tag and probe.
     """
     totals = table[(table["variable"] == _ALL) & (table["dataset"] == _ALL)]
-    lines = [
-        title,
-        "=" * len(title),
-        f"{completeness['statement']} processed",
-        *_luminosity(completeness["luminosity"]),
-        *_warnings(completeness, duplicates),
-    ]
+    lines = heading(title, completeness, duplicates)
     for (reference, sample), rows in totals.groupby(["reference", "sample"], sort=False):
         lines += ["", f"{sample}: {rows['meaning'].iloc[0]}"]
         lines += _sample(rows, str(reference), (truth or {}).get(str(sample)))
@@ -45,6 +39,17 @@ def summary(
     if truth and (totals["kind"] == "data").any():
         lines += ["", _BIAS]
     return "\n".join(lines) + "\n"
+
+
+def heading(title: str, completeness: Mapping[str, Any], duplicates: Mapping[str, Any]) -> list[str]:
+    """What every summary begins with: the title, what was processed, and what is wrong with it."""
+    return [
+        title,
+        "=" * len(title),
+        f"{completeness['statement']} processed",
+        *_luminosity(completeness["luminosity"]),
+        *_warnings(completeness, duplicates),
+    ]
 
 
 def _warnings(completeness: Mapping[str, Any], duplicates: Mapping[str, Any]) -> list[str]:

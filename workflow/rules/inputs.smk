@@ -44,3 +44,32 @@ rule toy_certified:
     localrule: True
     script:
         "../../scripts/toy_certified.py"
+
+
+rule toy_luminosity:
+    """A table of recorded luminosity for toy data: 1 pb⁻¹ for each luminosity section."""
+    input:
+        [
+            file.location.replace(".root", ".truth.json")
+            for file in TARGETS.toy_files("data")
+        ],
+    output:
+        RESULTS.toy_luminosity,
+    log:
+        "logs/toy/luminosity.log",
+    localrule: True
+    script:
+        "../../scripts/toy_luminosity.py"
+
+
+rule toy_corrections:
+    """Corrections that bring the toy's mismeasured muons back, and weights that change little."""
+    output:
+        list(paths.TOY_CORRECTIONS.values()),
+    log:
+        "logs/toy/corrections.log",
+    localrule: True
+    params:
+        code=fingerprint("skimflow.toy.corrections"),
+    script:
+        "../../scripts/toy_corrections.py"

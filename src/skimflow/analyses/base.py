@@ -87,6 +87,8 @@ class Observed(NamedTuple):
     """Shape (n,); NaN where an event has none, which no event of a region that shows it is."""
     objects: Mapping[str, Objects] = MappingProxyType({})
     """By collection."""
+    shown: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """By region, the observables that it has; all of them where it is not named."""
 
 
 class Analysis(Protocol):

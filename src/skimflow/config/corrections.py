@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from skimflow.config.base import Model, Name
-from skimflow.paths import TOY
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Outside = Literal["clamp", "one", "error"]
@@ -16,13 +15,14 @@ class CorrectionFile(Model):
 
     path: str | None = Field(None, description="A file on this machine.")
     url: str | None = Field(None, description="Where to fetch it from, once.")
-    sha256: Sha256 | None = Field(None, description="Checksum of the file; only files of the toy need none.")
+    toy: Literal["muons.txt", "pileup.json", "muon_id.json"] | None = Field(None, description="Made for toy files.")
+    sha256: Sha256 | None = Field(None, description="Checksum of the file; those made for the toy need none.")
 
     @model_validator(mode="after")
     def _one_source(self) -> "CorrectionFile":
-        if (self.path is None) == (self.url is None):
-            raise ValueError("give either path or url")
-        if self.sha256 is None and not (self.path or "").startswith(TOY):
+        if sum(source is not None for source in (self.path, self.url, self.toy)) != 1:
+            raise ValueError("give either path, url or toy")
+        if self.sha256 is None and self.toy is None:
             raise ValueError("sha256 is missing: files of the same name with other content do circulate")
         return self
 
@@ -79,7 +79,13 @@ class Smear(_Correction):
     width: float = Field(gt=0, description="Standard deviation of the factor.")
 
 
-class Pileup(_Correction):
+class _Weight(_Correction):
+    varies_with: Name | None = Field(
+        None, description="The source of an object's correction that its variations belong to: both are moved together."
+    )
+
+
+class Pileup(_Weight):
     """Weight by the number of true interactions."""
 
     kind: Literal["pileup"] = Field(description="Pileup weight.")
@@ -87,7 +93,7 @@ class Pileup(_Correction):
     key: str = Field(description="Name of the correction in the file.")
 
 
-class LeptonFactor(_Correction):
+class LeptonFactor(_Weight):
     """Scale factors of selected leptons: the product over those of the event."""
 
     kind: Literal["lepton"] = Field(description="Reconstruction, identification, isolation of leptons.")
@@ -108,7 +114,7 @@ class TriggerFactor(LeptonFactor):
     kind: Literal["trigger"] = Field(description="Single-lepton trigger.")
 
 
-class Prefiring(_Correction):
+class Prefiring(_Weight):
     """Weight for the prefiring of the first-level trigger in 2016 and 2017, a branch of the file where it has one."""
 
     kind: Literal["prefiring"] = Field(description="L1 prefiring.")

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from skimflow.config.datasets import Dataset, Site
-from skimflow.config.efficiency import EfficiencyConfig
+from skimflow.config.efficiency import EfficiencyConfig, HwwEmu
+from skimflow.config.templates import Zmumu, ZmumuConfig
 
 _INTRODUCTION = """# Configuration
 
@@ -27,7 +28,8 @@ redo efficiencies and plots; `style` redraws plots.
 """
 
 _CHAPTERS = (
-    ("Measurement: `config/<name>.yaml`", EfficiencyConfig),
+    ("Efficiency: `config/<name>.yaml`", EfficiencyConfig),
+    ("Histograms of Z→μμ: `config/<name>.yaml`", ZmumuConfig),
     ("Dataset: `config/datasets/<name>.yaml`", Dataset),
     ("Site: `config/sites/<name>.yaml`", Site),
 )
@@ -36,22 +38,24 @@ _CHAPTERS = (
 def documents() -> dict[str, str]:
     """Path (from the top of the repository) and text of each generated file."""
     return {
-        "config/schema.json": _schema(EfficiencyConfig, extends=True),
+        "config/schema.json": _schema(EfficiencyConfig, HwwEmu),
+        "config/schema_zmumu.json": _schema(ZmumuConfig, Zmumu),
         "config/datasets/schema.json": _schema(Dataset),
         "config/sites/schema.json": _schema(Site),
         "config/README.md": "\n".join([_INTRODUCTION, *(line for model in _CHAPTERS for line in _chapter(*model))]),
     }
 
 
-def _schema(model: type[BaseModel], extends: bool = False) -> str:
+def _schema(model: type[BaseModel], selection: type[BaseModel] | None = None) -> str:
+    """JSON schema of a model; of a measurement, with the model of its selection, also for files that extend another."""
     schema = model.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    if extends:
+    if selection:
         # A file that extends another need not repeat its keys; the loader checks the merged whole.
         schema["properties"]["extends"] = {"type": "string", "description": "Start from this file, named beside it."}
         schema["then"], schema["if"] = {}, {"required": ["extends"]}
         schema["else"] = {"required": schema.pop("required")}
-        schema["properties"]["selection"] = {"$ref": "#/$defs/HwwEmu"}
+        schema["properties"]["selection"] = {"$ref": f"#/$defs/{selection.__name__}"}
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -1,6 +1,7 @@
 """From YAML to models, with one readable line for each thing that is wrong."""
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,11 +14,14 @@ from skimflow.config.base import dataset_name
 from skimflow.config.datasets import Dataset, Site
 from skimflow.config.efficiency import EfficiencyConfig
 from skimflow.config.measurement import Config
+from skimflow.config.templates import TemplatesConfig, ZmumuConfig
 from skimflow.errors import ConfigError
 
 DATASETS = Path("config/datasets")
+DATA = "data"
+"""The process that is collision data."""
 SITES = Path("config/sites")
-MODELS: dict[str, type[Config]] = {"hww_emu": EfficiencyConfig}
+MODELS: dict[str, type[Config]] = {"hww_emu": EfficiencyConfig, "zmumu": ZmumuConfig}
 """What a configuration may say, by its `analysis`."""
 M = TypeVar("M", bound=BaseModel)
 
@@ -115,6 +119,8 @@ def load(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Measuremen
         folder = base.parent
     config = validate(_model(content, sources), content, sources)
     datasets = _datasets(config, sources)
+    if isinstance(config, TemplatesConfig):
+        _processes(config, datasets, sources)
     if isinstance(config, EfficiencyConfig):
         _counted_somewhere(config, datasets, sources)
         _scale_factors(config, datasets, sources)
@@ -216,6 +222,25 @@ def _counted_somewhere(config: EfficiencyConfig, datasets: dict[str, Dataset], s
                 f"{where}: references: {' and '.join(used)} select the events of dataset {name} differently "
                 "(give one of them a dataset of its own, of another name)"
             )
+
+
+def _processes(config: TemplatesConfig, datasets: Mapping[str, Dataset], sources: list[tuple[str, dict]]) -> None:
+    """Each dataset belongs to a process, data to none with simulation; simulation has a cross-section."""
+    where = _origin(("processes",), sources) or "--config"
+    places = {
+        sample: (name, process)
+        for name, process in config.processes.items()
+        for sample in itertools.chain(process.samples, *process.variations.values())
+    }
+    for name, dataset in datasets.items():
+        if dataset.sample not in places:
+            raise ConfigError(f"{where}: processes: none has the sample {dataset.sample} of dataset {name}")
+        if (places[dataset.sample][0] == DATA) != (dataset.kind == "data"):
+            raise ConfigError(f"{where}: processes: {DATA} is for collision data, the others for simulation: {name}")
+        if dataset.kind == "mc" and dataset.cross_section is None:
+            raise ConfigError(f"dataset {name}: cross_section: missing (pb), so it cannot be scaled to the luminosity")
+    for sample in places.keys() - {dataset.sample for dataset in datasets.values()}:
+        raise ConfigError(f"{where}: processes: no dataset has the sample {sample}")
 
 
 def _scale_factors(config: EfficiencyConfig, datasets: Mapping[str, Dataset], sources: list[tuple[str, dict]]) -> None:

@@ -87,7 +87,8 @@ class Zmumu(Model):
         *("mass", "pt", "rapidity", "lead_pt", "sublead_pt", "lead_eta", "sublead_eta", "npv", "met"),
     )
     """What `observables` may name."""
-    REGIONS: ClassVar[tuple[str, ...]] = ("zmumu",)
+    REGIONS: ClassVar[dict[str, tuple[str, ...]]] = {"zmumu": OBSERVABLES}
+    """The regions, and the observables that each has."""
 
     paths: tuple[Annotated[str, Field(pattern=r"^HLT_\w+$")], ...] = Field(
         min_length=1, description="Trigger paths, one of which the event fired, in data and simulation."

@@ -58,7 +58,7 @@ def fill(
     if axis.integer:
         raise ValueError(f"{where}: a template needs bins with edges")
     factors = dict(factors or {})
-    if variation in factors or NOMINAL in factors:
+    if variation in factors:
         raise ValueError(f"{where}: {variation} cannot be the name of a variation of weights here")
     parts = {"weight": weight, **{f"weight of {name}": factor for name, factor in factors.items()}}
     kept = _kept(where, np.asarray(values, float), selected, parts)

@@ -1,6 +1,7 @@
 """Which files a measurement reads, and which it makes: the lists behind the rules, and what each step depends on."""
 
 from skimflow.config import EfficiencyConfig, Measurement
+from skimflow.config.templates import TemplatesConfig
 from skimflow.targets.common import axes, data_samples, distinct_samples, selections, windows
 from skimflow.targets.efficiency import (
     EfficiencyTargets,
@@ -19,6 +20,7 @@ from skimflow.targets.jobs import Targets
 from skimflow.targets.legs import leg_figures, leg_plot_settings, tag_and_probe_settings
 from skimflow.targets.plots import plot_settings
 from skimflow.targets.scale_factors import other_measurements, other_tables, scale_factor_settings
+from skimflow.targets.templates import TemplatesTargets, template_plot_settings, template_settings
 from skimflow.targets.toys import toy_settings, truth_settings
 
 __all__ = [
@@ -45,15 +47,18 @@ __all__ = [
     "stability_settings",
     "tables",
     "tag_and_probe_settings",
+    "template_plot_settings",
+    "template_settings",
     "toy_settings",
     "truth_settings",
     "turn_on_settings",
     "windows",
 ]
 
-_KINDS = {EfficiencyConfig: EfficiencyTargets}
+_KINDS = {EfficiencyConfig: EfficiencyTargets, TemplatesConfig: TemplatesTargets}
 
 
 def of(measurement: Measurement) -> Targets:
     """The files of a measurement, by what it measures."""
-    return _KINDS[type(measurement.config)](measurement)
+    kind = next(kind for model, kind in _KINDS.items() if isinstance(measurement.config, model))
+    return kind(measurement)

@@ -67,8 +67,15 @@ class TemplatesTargets(Targets):
     def sources(self) -> list[Any]:
         return [*super().sources(), *(c.file for c in self.config.corrections if hasattr(c, "file"))]
 
+    def shown(self) -> list[str]:
+        """Regions and observables that have a figure, joined by `-`."""
+        regions = self.config.selection.REGIONS
+        return [
+            f"{region}-{name}" for region, own in regions.items() for name in self.config.observables if name in own
+        ]
+
     def figures(self) -> list[str]:
-        wanted = [("templates", name) for name in self.config.observables] + [("overview", paths.CUTFLOW)]
+        wanted = [("templates", name) for name in self.shown()] + [("overview", paths.CUTFLOW)]
         return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
 
     def tables(self) -> list[str]:
@@ -76,6 +83,8 @@ class TemplatesTargets(Targets):
 
 
 def _place(file: Any) -> str:
+    if file.toy:
+        return paths.TOY_CORRECTIONS[file.toy]
     return file.path or paths.fetched(str(file.url), str(file.sha256))
 
 
@@ -119,7 +128,9 @@ def template_settings(config: TemplatesConfig, datasets: dict[str, Dataset]) -> 
         "axes": axes(config),
         "samples": samples,
         "luminosity": config.integrated_luminosity,
-        "weights": [c.name for c in config.corrections if c.kind not in ("rochester", "jets", "met_xy", "scale", "smear")],
+        "weights": [
+            c.name for c in config.corrections if c.kind not in ("rochester", "jets", "met_xy", "scale", "smear")
+        ],
     }
 
 

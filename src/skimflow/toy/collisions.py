@@ -133,6 +133,25 @@ def certified_sections(truths: Iterable[dict]) -> dict[str, list[list[int]]]:
     }
 
 
+def recorded_luminosity(truths: Iterable[dict]) -> str:
+    """A table of brilcalc by luminosity section for toy files: 1 pb⁻¹ in each section of so many collisions.
+
+    So a process that is a fraction f of the collisions has a cross-section of f times _SECTION pb.
+
+    Args:
+        truths: the truth written beside each file.
+    """
+    sections = {
+        (int(run), section)
+        for truth in truths
+        for run, (first, last) in truth["sections"].items()
+        for section in range(first, last + 1)
+    }
+    lines = ["#run:fill,ls,time,beamstatus,E(GeV),delivered(/pb),recorded(/pb),avgpu,source"]
+    lines += [f"{run}:1,{section}:{section},,STABLE BEAMS,6500,1,1,24,TOY" for run, section in sorted(sections)]
+    return "\n".join(lines) + "\n"
+
+
 def _era_number(sample: Sample) -> int:
     return [None, *RUNS].index(sample.era)
 
