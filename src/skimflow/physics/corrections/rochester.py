@@ -82,14 +82,13 @@ def read(path: str | Path) -> Tables:
         lines = Path(path).read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("missing", f"{path}: Rochester tables cannot be read: {error}") from error
-    reader, number = _Reader(), 0
+    reader = _Reader()
     try:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                reader.take(line.split())
+        for line in lines:
+            reader.take(line.split())
         return reader.tables()
     except (ValueError, KeyError, IndexError) as error:
-        raise InputError("corrupt", f"{path}: line {number}: not a Rochester table: {error}") from error
+        raise InputError("corrupt", f"{path}: line {reader.line}: not a Rochester table: {error!r}") from error
 
 
 class Rochester:
@@ -148,9 +147,7 @@ class Rochester:
 
         return self._corrected(muons, errors, factor)
 
-    def simulation(
-        self, muons: Muons, gen_pt: Array, layers: Array, uniform: Array, errors: bool = False
-    ) -> Corrected:
+    def simulation(self, muons: Muons, gen_pt: Array, layers: Array, uniform: Array, errors: bool = False) -> Corrected:
         """Simulated muons: `matched` where `gen_pt` is above 0, else `unmatched` (NaN is no match)."""
         has = np.nan_to_num(np.asarray(gen_pt, float)) > 0
         one = self.matched(_at(muons, has), gen_pt[has], errors)
@@ -189,11 +186,15 @@ class _Reader:
     """Takes the words of one line after the other."""
 
     def __init__(self) -> None:
+        self.line = 0
         self.head: dict[str, list[str]] = {}
         self.first: list[int] = []
         self.filled: dict[str, Array] = {}
 
     def take(self, words: list[str]) -> None:
+        self.line += 1
+        if not words:
+            return
         if words[0].isalpha():
             self.head[words[0]] = words[1:]
         elif words[2] in _TAGS:
