@@ -77,7 +77,7 @@ def test_factors_in_plain_python(data: Path) -> None:
 
 
 def test_error_is_that_of_the_factor(tmp_path: Path) -> None:
-    """Two members in a set, moved by 1 % and -3 %, and one alone by 2 %: √((1² + 3²)/2 + 2²) = 3 % of k, so of the pT."""
+    """Two members of a set moved by 1 % and -3 %, and one alone by 2 %: √((1² + 3²)/2 + 2²) = 3 % of k, so of pT."""
     moved = [0, 0.01, -0.03, 0.02]
     tables = written(tmp_path, members=(1, 2, 1), scale=lambda member, *_: (1 / (1 + moved[member]), 0.0))
     muons = Muons(np.array([50.0]), np.array([0.3]), np.array([0.1]), np.array([1]))
@@ -110,9 +110,9 @@ def test_simulation_takes_the_generated_muon_where_there_is_one(tmp_path: Path) 
     [
         (lambda text: text[: len(text) // 2], "not a Rochester table"),
         (lambda text: "\n".join(text.splitlines()[:-1]) + "\n", "the file ends before all tables"),
-        (lambda text: text.replace("0 0 F 1", "0 0 X 1"), "line 25: .*unknown tag 'X'"),
-        (lambda text: text.replace("0 0 F 1 1.0 ", "0 0 F 1 one "), "line 25: .*could not convert"),
-        (lambda text: text.replace("0 0 F 1 ", "0 7 F 1 "), "line 25"),
+        (lambda text: text.replace("0 0 F 1", "0 0 X 1"), "line 28: .*unknown tag 'X'"),
+        (lambda text: text.replace("0 0 F 1 1.0 ", "0 0 F 1 one "), "line 28: .*could not convert"),
+        (lambda text: text.replace("0 0 F 1 ", "0 7 F 1 "), "line 28"),
         (lambda text: "", "no tables"),
         (lambda text: "{}", "not a Rochester table"),
     ],
@@ -267,11 +267,11 @@ def test_z_peak_is_brought_back_by_rochester(tmp_path: Path) -> None:
 def test_z_peak_is_brought_back_by_the_run3_scheme() -> None:
     tables = run3(
         scale={
-            **RUN3,
-            "m_data": {**RUN3["m_data"], "nom": (SCALE,) * 2},
-            "a_data": {"nom": (-BEND, BEND), "stat": (0, 0)},
-        }
-        | {"m_mc": {**RUN3["m_mc"], "nom": (1, 1)}, "a_mc": {**RUN3["a_mc"], "nom": (0, 0)}},
+            "m_data": {"nom": (SCALE, SCALE)},
+            "a_data": {"nom": (-BEND, BEND)},
+            "m_mc": {"nom": (1, 1)},
+            "a_mc": {"nom": (0, 0)},
+        },
         k={"k_data": {"nom": WORSE}, "k_mc": {"nom": 1.0, "stat": 0.1}},
         crystal_ball={0: 0.0, 1: 1.0, 2: 5.0, 3: 6.0},
         polynomial={0: SIGMA, 1: 0.0, 2: 0.0},

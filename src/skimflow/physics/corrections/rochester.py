@@ -200,8 +200,7 @@ class _Reader:
         elif words[2] in _TAGS:
             if not self.filled:
                 self._begin()
-            member = self.first[int(words[0])] + int(words[1])
-            _TAGS[words[2]](self, member, words[3:])
+            _TAGS[words[2]](self, self._member(int(words[0]), int(words[1])), words[3:])
         else:
             raise ValueError(f"unknown tag {words[2]!r}")
 
@@ -216,6 +215,11 @@ class _Reader:
         return Tables(
             np.repeat(np.arange(len(members)), members), eta, abseta, int(self.head["RMIN"][0]), **self.filled
         )
+
+    def _member(self, of: int, number: int) -> int:
+        if not (0 <= of < len(self.first) and 0 <= number < int(self.head["NMEM"][of])):
+            raise ValueError(f"member {number} of set {of}: NMEM says {' '.join(self.head['NMEM'])}")
+        return self.first[of] + number
 
     def _begin(self) -> None:
         members = [int(word) for word in self.head["NMEM"]]
