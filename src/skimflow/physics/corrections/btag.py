@@ -35,7 +35,7 @@ class Source(NamedTuple):
 
 
 SOURCES = {"btag_heavy": Source(HEAVY_JETS), "btag_light": Source(LIGHT_JETS)}
-"""Everything together, b and c jets apart from light ones. For more years take `up_correlated` and `up_uncorrelated`."""
+"""All together, b and c jets apart from light ones. For more years take `up_correlated` and `up_uncorrelated`."""
 
 
 def working_point(
@@ -134,9 +134,7 @@ def _check(jets: TaggableJets, tagged: Array, efficiency: Array) -> None:
     if not ((efficiency >= 0) & (efficiency <= 1)).all():
         raise InputError("corrections", "b-tagging efficiencies must be in [0, 1]")
     if (efficiency[~tagged] == 1).any():
-        raise InputError(
-            "corrections", "a jet that is not tagged has a tagging efficiency of 1: measure it in wider bins"
-        )
+        raise InputError("corrections", "a jet without a tag has a tagging efficiency of 1: measure it in wider bins")
 
 
 def _check_flavour(jets: TaggableJets) -> None:

@@ -177,9 +177,7 @@ def normalisation(gen_weight: Array, cross_section: float, luminosity: float, su
 def _fires(efficiency: Array, event: Array, events: int) -> Array:
     """Probability that at least one object of the event fires, shape (events,)."""
     if not ((efficiency >= 0) & (efficiency <= 1)).all():
-        raise InputError(
-            "corrections", "trigger efficiencies must be in [0, 1]: these are scale factors, or no numbers"
-        )
+        raise InputError("corrections", "trigger efficiencies must be in [0, 1]; these may be scale factors")
     fails = np.ones(events)
     np.multiply.at(fails, event, 1 - np.asarray(efficiency, float))
     return 1 - fails

@@ -229,9 +229,9 @@ class Correction:
         for name, array in given.items():
             off = array != inside[name]
             if off.any():
-                ends = self.edges(name)
+                ends = self.edges(name) or [-np.inf, np.inf]
                 told.append(
-                    f"{name} from {array[off].min():g} to {array[off].max():g} (edges {ends[0]:g} to {ends[-1]:g})"
+                    f"{name} from {array[off].min():g} to {array[off].max():g} (edges {ends[0]:g} … {ends[-1]:g})"
                 )
         raise InputError(
             "corrections",

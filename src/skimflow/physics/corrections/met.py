@@ -46,8 +46,8 @@ WINDOWS = {
     "2022preEE": Window(355094, 359016),
     "2022postEE": Window(359045, 362759),
 }
-"""The windows of SYSTEMS 2c, whose upper number is the upper edge of the last run bin and so no run of the era: drawn, it
-would be outside the file."""
+"""The windows of SYSTEMS 2c, but for their upper number: that is the upper edge of the last run bin, so no run of the
+era, and drawn it would be outside the file."""
 
 
 class Rotated(NamedTuple):

@@ -87,14 +87,13 @@ def read(path: str | Path, sha256: str | None = None) -> Tables:
     found = hashlib.sha256(content).hexdigest()
     if sha256 not in (None, found):
         raise InputError("checksum", f"{path}: refused, its sha256 is {found} where the configuration says {sha256}")
-    reader, number = _Reader(), 0
+    reader = _Reader()
     try:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                reader.take(line.split())
+        for line in lines:
+            reader.take(line.split())
         return reader.tables()
     except (ValueError, KeyError, IndexError) as error:
-        raise InputError("corrupt", f"{path}: line {number}: not a Rochester table: {error}") from error
+        raise InputError("corrupt", f"{path}: line {reader.line}: not a Rochester table: {error!r}") from error
 
 
 class Rochester:
@@ -192,18 +191,21 @@ class _Reader:
     """Takes the words of one line after the other."""
 
     def __init__(self) -> None:
+        self.line = 0
         self.head: dict[str, list[str]] = {}
         self.first: list[int] = []
         self.filled: dict[str, Array] = {}
 
     def take(self, words: list[str]) -> None:
+        self.line += 1
+        if not words:
+            return
         if words[0].isalpha():
             self.head[words[0]] = words[1:]
         elif words[2] in _TAGS:
             if not self.filled:
                 self._begin()
-            member = self.first[int(words[0])] + int(words[1])
-            _TAGS[words[2]](self, member, words[3:])
+            _TAGS[words[2]](self, self._member(int(words[0]), int(words[1])), words[3:])
         else:
             raise ValueError(f"unknown tag {words[2]!r}")
 
@@ -218,6 +220,11 @@ class _Reader:
         return Tables(
             np.repeat(np.arange(len(members)), members), eta, abseta, int(self.head["RMIN"][0]), **self.filled
         )
+
+    def _member(self, of: int, number: int) -> int:
+        if not (0 <= of < len(self.first) and 0 <= number < int(self.head["NMEM"][of])):
+            raise ValueError(f"member {number} of set {of}: NMEM says {' '.join(self.head['NMEM'])}")
+        return self.first[of] + number
 
     def _begin(self) -> None:
         members = [int(word) for word in self.head["NMEM"]]

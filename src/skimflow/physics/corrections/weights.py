@@ -1,8 +1,8 @@
 """Weights of events: factors with a name, each with its variations.
 
 A selection does not depend on them. The nominal weight is the product of all factors. A variation replaces the factors
-that have it and leaves the others, so a varied template differs from the nominal one by that source only (and is not the
-bare varied factor: SYSTEMS 4e.1).
+that have it and leaves the others, so a varied template differs from the nominal one by that source only; it is not the
+bare varied factor (SYSTEMS 4e.1).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
