@@ -85,7 +85,7 @@ def _uncertainty(table: pd.DataFrame, stack: list[str]) -> Array:
 
 
 def _sources(table: pd.DataFrame, stack: list[str]) -> dict[str, list[str]]:
-    """Sources of systematic uncertainty and the ways that each is moved; two-point variations have one, without name."""
+    """Sources of systematic uncertainty and the ways each is moved; two-point variations have one, without name."""
     found: dict[str, list[str]] = {}
     for variation in table.loc[table["process"].isin(stack), "variation"].unique():
         if variation in (_NOMINAL, _RAW) or variation.startswith("stage_"):

@@ -226,6 +226,8 @@ class _Selecting:
             return self._pairs(found)
         kept, quantities, weight = found.columns, found.quantities, found.weight
         probe, references = self._task.settings["probe"], self._task.settings["references"]
+        if not references:
+            return _Chosen(kept, quantities, {}, weight, found.lists)
         fired = decisions(kept, probe["paths"], self._menu, probe["on_missing"], probe["combination"])
         factors = prescale_factors(fired, probe["prescales"])
         for name, paths in references.items():
