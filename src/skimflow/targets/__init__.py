@@ -2,6 +2,7 @@
 
 from skimflow.config import EfficiencyConfig, Measurement
 from skimflow.targets.common import axes, data_samples, distinct_samples, selections, windows
+from skimflow.targets.cross_trigger import cross_trigger_figures, cross_trigger_settings
 from skimflow.targets.efficiency import (
     EfficiencyTargets,
     efficiency_settings,
@@ -25,6 +26,8 @@ __all__ = [
     "InputFile",
     "Targets",
     "axes",
+    "cross_trigger_figures",
+    "cross_trigger_settings",
     "data_samples",
     "distinct_samples",
     "efficiency_settings",
