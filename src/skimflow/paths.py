@@ -35,6 +35,8 @@ class Results:
         self.efficiency_csv = f"{self.root}/efficiency.csv"
         self.tag_and_probe = f"{self.root}/tag_and_probe.parquet"
         self.tag_and_probe_csv = f"{self.root}/tag_and_probe.csv"
+        self.cross_trigger = f"{self.root}/cross_trigger.parquet"
+        self.cross_trigger_csv = f"{self.root}/cross_trigger.csv"
         self.mass_spectra = f"{self.root}/mass_spectra.parquet"
         self.turn_ons = f"{self.root}/turn_ons.parquet"
         self.turn_ons_csv = f"{self.root}/turn_ons.csv"

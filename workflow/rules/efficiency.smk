@@ -47,6 +47,30 @@ rule tag_and_probe:
         "../../scripts/tag_and_probe.py"
 
 
+rule cross_trigger:
+    """Efficiency of the OR of two cross triggers from their legs, for the selected events of each sample."""
+    input:
+        events=TARGETS.main_skims(RESULTS.skim_events),
+        legs=RESULTS.tag_and_probe,
+        efficiency=RESULTS.efficiency,
+    output:
+        parquet=RESULTS.cross_trigger,
+        csv=report(
+            RESULTS.cross_trigger_csv,
+            category="Tables",
+            labels={"table": "cross trigger from legs"},
+            caption="../report/cross_trigger_table.rst",
+        ),
+    log:
+        RESULTS.log("cross_trigger"),
+    localrule: True
+    params:
+        settings=targets.cross_trigger_settings(CONFIG, TARGETS.datasets),
+        code=fingerprint("skimflow.efficiency.events"),
+    script:
+        "../../scripts/cross_trigger.py"
+
+
 rule turn_ons:
     """Turn-on curves: parameters, covariance, goodness of fit."""
     input:
@@ -124,6 +148,7 @@ rule summary:
         duplicates=RESULTS.duplicates,
         truth=[RESULTS.truth] if TARGETS.toy_files() else [],
         legs=[RESULTS.tag_and_probe] if CONFIG.tag_and_probe else [],
+        cross=[RESULTS.cross_trigger] if CONFIG.cross_trigger else [],
     output:
         report(
             RESULTS.summary,

@@ -99,6 +99,28 @@ rule plot_tag_and_probe:
         "../../scripts/plot_tag_and_probe.py"
 
 
+rule plot_cross_trigger:
+    """Efficiency from legs against each variable, beside the ratio of counts of the same events."""
+    input:
+        table=RESULTS.cross_trigger,
+    output:
+        **figures(
+            "cross_trigger",
+            targets.cross_trigger_figures(CONFIG),
+            "cross_trigger",
+            "cross trigger from legs",
+        ),
+    log:
+        RESULTS.log("plot_cross_trigger"),
+    localrule: True
+    params:
+        variables=targets.cross_trigger_figures(CONFIG),
+        settings=targets.plot_settings(CONFIG),
+        code=fingerprint("skimflow.plots.crosstrigger"),
+    script:
+        "../../scripts/plot_cross_trigger.py"
+
+
 rule plot_cutflow:
     """Events left after each cut."""
     input:

@@ -16,6 +16,7 @@ from skimflow.config.base import (
     known_variables,
     one_is_a_list,
 )
+from skimflow.config.cross_trigger import CrossTrigger
 from skimflow.config.measurement import Config
 from skimflow.config.scale_factors import ScaleFactor
 from skimflow.config.tag_and_probe import TagAndProbeReference
@@ -196,6 +197,9 @@ class EfficiencyConfig(Config):
         description="Scale factors, each a correction in `scalefactors.json.gz`; `null` leaves out those of a "
         "file that this one extends.",
     )
+    cross_trigger: CrossTrigger | None = Field(
+        None, description="The efficiency of the probe, an OR of two cross triggers, from its legs; null for none."
+    )
     interval: Interval = Field(default_factory=Interval, description="Uncertainty of efficiencies.")
 
     @model_validator(mode="after")
@@ -304,4 +308,18 @@ class EfficiencyConfig(Config):
             if source is not self and factor.trigger not in source.selection.legs:
                 legs = ", ".join(source.selection.legs)
                 raise ValueError(f"scale_factors: {name}: trigger must be a leg of {factor.reference} ({legs})")
+        return self
+
+    @model_validator(mode="after")
+    def _cross_trigger_is_measured(self) -> "EfficiencyConfig":
+        if self.cross_trigger is None:
+            return self
+        if len(self.probe.any_of) != 2:
+            raise ValueError("cross_trigger: is the OR of two paths, so probe must have these two as any_of")
+        if any(prescale > 1 for prescale in self.probe.prescales.values()):
+            raise ValueError("cross_trigger: a path of the probe is prescaled, and legs know nothing of that")
+        try:
+            self.cross_trigger.check(self.tag_and_probe, self.variables)
+        except ValueError as error:
+            raise ValueError(f"cross_trigger: {error}") from None
         return self

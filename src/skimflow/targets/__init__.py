@@ -3,6 +3,7 @@
 from skimflow.config import EfficiencyConfig, Measurement
 from skimflow.config.templates import TemplatesConfig
 from skimflow.targets.common import axes, data_samples, distinct_samples, selections, windows
+from skimflow.targets.cross_trigger import cross_trigger_figures, cross_trigger_settings
 from skimflow.targets.efficiency import (
     EfficiencyTargets,
     efficiency_settings,
@@ -27,6 +28,8 @@ __all__ = [
     "InputFile",
     "Targets",
     "axes",
+    "cross_trigger_figures",
+    "cross_trigger_settings",
     "data_samples",
     "distinct_samples",
     "efficiency_settings",

@@ -5,6 +5,7 @@ from typing import Any
 from skimflow import paths
 from skimflow.config import Dataset, EfficiencyConfig, dataset_name
 from skimflow.targets.common import axes, axis, certified_sha256, window
+from skimflow.targets.cross_trigger import cross_trigger_figures
 from skimflow.targets.jobs import Targets
 from skimflow.targets.legs import leg_figures
 
@@ -25,6 +26,11 @@ class EfficiencyTargets(Targets):
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
         return skim_settings(self.config, name, dataset)
 
+    def main_skims(self, pattern: str) -> list[str]:
+        """Skims of the measurement's own selection."""
+        main = main_datasets(self.config, self.datasets)
+        return [pattern.format(dataset=dataset, file=job) for dataset, job in self.jobs if dataset in main]
+
     def figures(self) -> list[str]:
         """Every figure of the measurement."""
         wanted = [("efficiency", name) for name in reported(self.config)]
@@ -32,6 +38,7 @@ class EfficiencyTargets(Targets):
         wanted += [("overview", figure) for figure in overview(self.config)]
         wanted += [("scale_factors", name) for name in self.config.scale_factors]
         wanted += [("tag_and_probe", name) for name in leg_figures(self.config, self.datasets)]
+        wanted += [("cross_trigger", name) for name in cross_trigger_figures(self.config)]
         return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
 
 
@@ -41,6 +48,7 @@ def tables(config: EfficiencyConfig) -> list[str]:
     wanted = {
         results.turn_ons_csv: config.turn_ons,
         results.tag_and_probe_csv: config.tag_and_probe,
+        results.cross_trigger_csv: config.cross_trigger,
         results.stability_csv: config.stability,
         results.scale_factors_csv: config.scale_factors,
     }
