@@ -20,7 +20,7 @@ rule aggregate:
         locked,
         counts=TARGETS.skims(RESULTS.skim_counts),
         certified=TARGETS.certified(),
-        luminosity=[CONFIG.luminosity.table] if CONFIG.luminosity else [],
+        luminosity=TARGETS.luminosity(),
     output:
         counts=RESULTS.counts,
         completeness=RESULTS.completeness,

@@ -51,7 +51,9 @@ rule plot_templates:
     input:
         RESULTS.templates,
     output:
-        **figures("templates", TARGETS.shown(), "templates_figure", "data and simulation"),
+        **figures(
+            "templates", TARGETS.shown(), "templates_figure", "data and simulation"
+        ),
     log:
         RESULTS.log("plot_templates"),
     localrule: True
@@ -92,6 +94,7 @@ rule summary:
         templates=RESULTS.templates,
         completeness=RESULTS.completeness,
         duplicates=RESULTS.duplicates,
+        fits=TARGETS.fits(),
     output:
         report(
             RESULTS.summary,
@@ -105,6 +108,9 @@ rule summary:
     params:
         title=CONFIG.title,
         processes=list(CONFIG.processes),
-        code=fingerprint("skimflow.summary", "skimflow.histograms.tables"),
+        fits=list(CONFIG.fits),
+        code=fingerprint(
+            "skimflow.summary", "skimflow.histograms.tables", "skimflow.stats.measure"
+        ),
     script:
         "../../scripts/templates_summary.py"

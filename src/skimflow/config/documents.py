@@ -110,8 +110,12 @@ def _nested(field: dict[str, Any], root: dict[str, Any]) -> Iterator[tuple[dict[
 
 
 def _values(field: dict[str, Any]) -> dict[str, Any]:
-    """The schema of the values of a mapping (its keys follow a pattern)."""
-    return next(iter(field["patternProperties"].values()))
+    """The schema of the values of a mapping, whose keys may follow a pattern."""
+    return (
+        field["additionalProperties"]
+        if "additionalProperties" in field and field["additionalProperties"]
+        else next(iter(field["patternProperties"].values()))
+    )
 
 
 def _cell(text: str) -> str:

@@ -213,3 +213,30 @@ def _parameters(axes: Axes, names: pd.Series) -> None:
     axes.tick_params(axis="y", which="both", length=0)
     axes.yaxis.minorticks_off()
     axes.figure.get_layout_engine().set(w_pad=0.1)  # names and numbers reach the edge of the paper
+
+
+def paint(
+    figure: Figure,
+    shown: Mapping[str, Any],
+    tables: Mapping[str, Mapping[str, pd.DataFrame]],
+    settings: Mapping[str, Any],
+) -> None:
+    """A figure of `targets.fit_figures`, from the tables of `stats.measure` by fit."""
+    own = tables[shown["fit"]]
+    if shown["figure"] == "region":
+        rows = own["yields"]
+        rows = rows[(rows["region"] == shown["region"]) & (rows["fit"] == shown["when"])]
+        text = f"{shown['region']}, {shown['when']} the fit"
+        if rows.empty:
+            no_data(figure.subplots())
+        else:
+            data_and_prediction(figure, rows, shown["variable"], text, {**settings, "samples": shown["samples"]})
+    elif shown["figure"] == "limits":
+        rows = pd.concat([tables[name]["limit"] for name in shown["fits"]], ignore_index=True)
+        limits(figure, rows, ("signal", shown["poi"]), settings)
+    elif shown["figure"] == "pulls":
+        pulls(figure, own["parameters"], settings)
+    elif shown["figure"] == "ranking":
+        ranking(figure, own["ranking"], shown["poi"], settings)
+    else:
+        correlations(figure, own["correlation"].set_index("parameter"), settings)

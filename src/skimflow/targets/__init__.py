@@ -16,6 +16,7 @@ from skimflow.targets.efficiency import (
     tables,
     turn_on_settings,
 )
+from skimflow.targets.fits import fit_figures, fit_settings
 from skimflow.targets.inputs import InputFile, resolve
 from skimflow.targets.jobs import Targets
 from skimflow.targets.legs import leg_figures, leg_plot_settings, tag_and_probe_settings
@@ -33,6 +34,8 @@ __all__ = [
     "data_samples",
     "distinct_samples",
     "efficiency_settings",
+    "fit_figures",
+    "fit_settings",
     "leg_figures",
     "leg_plot_settings",
     "maps",
