@@ -113,7 +113,7 @@ def _values(field: dict[str, Any]) -> dict[str, Any]:
     """The schema of the values of a mapping, whose keys may follow a pattern."""
     return (
         field["additionalProperties"]
-        if "additionalProperties" in field and field["additionalProperties"]
+        if field.get("additionalProperties")
         else next(iter(field["patternProperties"].values()))
     )
 
