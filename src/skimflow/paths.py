@@ -61,6 +61,10 @@ class Results:
         self.summary = f"{self.root}/summary.txt"
         self.report = f"{self.root}/report.html"
 
+    def emulator(self, file: str) -> str:
+        """A file of the trigger emulator."""
+        return f"{self.root}/emulator/{file}"
+
     def figure(self, folder: str, figure: str) -> list[str]:
         """The two files of a figure; `{…}` in the arguments stay wildcards."""
         return [f"{self.root}/plots/{folder}/{figure}.{ending}" for ending in ("png", "pdf")]

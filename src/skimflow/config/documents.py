@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from skimflow.config.datasets import Dataset, Site
 from skimflow.config.efficiency import EfficiencyConfig, HwwEmu
+from skimflow.config.emulation import Dimuon, EmulationConfig
 from skimflow.config.templates import Zmumu, ZmumuConfig
 
 _INTRODUCTION = """# Configuration
@@ -30,6 +31,7 @@ redo efficiencies and plots; `style` redraws plots.
 _CHAPTERS = (
     ("Efficiency: `config/<name>.yaml`", EfficiencyConfig),
     ("Histograms of Z→μμ: `config/<name>.yaml`", ZmumuConfig),
+    ("Trigger emulator: `config/<name>.yaml`", EmulationConfig),
     ("Dataset: `config/datasets/<name>.yaml`", Dataset),
     ("Site: `config/sites/<name>.yaml`", Site),
 )
@@ -39,6 +41,7 @@ def documents() -> dict[str, str]:
     """Path (from the top of the repository) and text of each generated file."""
     return {
         "config/schema.json": _schema(EfficiencyConfig, HwwEmu),
+        "config/schema_dimuon.json": _schema(EmulationConfig, Dimuon),
         "config/schema_zmumu.json": _schema(ZmumuConfig, Zmumu),
         "config/datasets/schema.json": _schema(Dataset),
         "config/sites/schema.json": _schema(Site),

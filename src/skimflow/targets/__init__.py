@@ -1,6 +1,7 @@
 """Which files a measurement reads, and which it makes: the lists behind the rules, and what each step depends on."""
 
-from skimflow.config import EfficiencyConfig, Measurement
+from skimflow.config import Config, EfficiencyConfig, Measurement
+from skimflow.config.emulation import EmulationConfig
 from skimflow.config.templates import TemplatesConfig
 from skimflow.targets.common import axes, data_samples, distinct_samples, selections, windows
 from skimflow.targets.cross_trigger import cross_trigger_figures, cross_trigger_settings
@@ -16,6 +17,7 @@ from skimflow.targets.efficiency import (
     tables,
     turn_on_settings,
 )
+from skimflow.targets.emulation import EmulationTargets
 from skimflow.targets.fits import fit_figures, fit_settings
 from skimflow.targets.inputs import InputFile, resolve
 from skimflow.targets.jobs import Targets
@@ -61,7 +63,9 @@ __all__ = [
     "windows",
 ]
 
-_KINDS = {EfficiencyConfig: EfficiencyTargets, TemplatesConfig: TemplatesTargets}
+_KINDS: dict[type[Config], type[Targets]] = {
+    EmulationConfig: EmulationTargets,
+    EfficiencyConfig: EfficiencyTargets, TemplatesConfig: TemplatesTargets}
 
 
 def of(measurement: Measurement) -> Targets:
