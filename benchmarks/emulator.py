@@ -1,7 +1,7 @@
 """The trigger emulator on 1.2 million toy events, with two processes of one thread: time and memory of each step.
 
-    python benchmarks/emulator.py            about 1.2 million events in the table, three labels, two splits
-    python benchmarks/emulator.py --quick    60,000 events, one label, one split
+    python benchmarks/emulator.py            about 1.2 million events in the table, three labels, five folds
+    python benchmarks/emulator.py --quick    60,000 events, one label, three folds
 
 Each job is a process of its own, as it is in the workflow, two at a time. Files are toy DoubleMuon data, seeded, whose
 true probabilities are known: what the models lack to them is printed too. Toy files and skims are made first and are
@@ -59,12 +59,12 @@ class Step(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="60,000 events, one label, one split")
+    parser.add_argument("--quick", action="store_true", help="60,000 events, one label, three folds")
     parser.add_argument("--events", type=int, help="events in the toy files")
     options = parser.parse_args()
     events = options.events or (EVENTS // 20 if options.quick else EVENTS)
     labels = LABELS[:1] if options.quick else LABELS
-    folds = {"event": 3} if options.quick else {"event": 5, "time": 4}
+    folds = {"event": 3} if options.quick else {"event": 5}
     folder = FOLDER / f"{events}"
     skims = prepare(folder, events)
     found = run(folder, skims, settings(labels, folds))
@@ -80,12 +80,12 @@ def settings(labels: Sequence[str], folds: dict[str, int]) -> dict[str, Any]:
         "level": "event",
         "features": FEATURES,
         "turn_on": {"columns": ["mu1_pt", "mu2_pt"], "thresholds": {label: [17, 8] for label in labels}},
-        "lightgbm": {"rounds": 200, "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 200},
+        "lightgbm": {"rounds": 100, "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 200},
         **{"seed": 7, "threads": 1, "splits": folds, "calibration": "isotonic"},
-        "bootstrap": {"replicas": 100, "level": 0.6827},
+        "bootstrap": {"replicas": 50, "level": 0.6827},
         "thresholds": {"rate": [1, 10], "acceptance": [0.1], "precision": [0.9], "recall": [0.95]},
         "sections": None,
-        "explain": {"events": 20_000, "repeats": 3},
+        "explain": {"events": 20_000, "repeats": 2, "shap": 2_000},
         "drift": {"block_events": 50_000, "psi": [0.1, 0.25], "significance": 0.01},
     }
 
@@ -254,9 +254,8 @@ def report(found: dict[str, Any]) -> None:
     print("| step | jobs | wall [s] | CPU [s] | memory of a job [MB] |\n|---|---|---|---|---|")
     for step in found["steps"]:
         print(f"| {step['step']} | {step['jobs']} | {step['wall']:.0f} | {step['cpu']:.0f} | {step['memory']:.0f} |")
-    print(
-        f"| all | | {sum(step['wall'] for step in found['steps']):.0f} | {sum(s['cpu'] for s in found['steps']):.0f} | |"
-    )
+    wall, cpu = (sum(step[name] for step in found["steps"]) for name in ("wall", "cpu"))
+    print(f"| all | | {wall:.0f} | {cpu:.0f} | |")
     for label, values in found["gap"].items():
         print(f"{label}: ROC-AUC {values['model']:.4f}, of the true probability {values['truth']:.4f}")
 
