@@ -39,7 +39,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         "bootstrap": {"replicas": 30, "level": 0.6827},
         "thresholds": {"rate": [1, 10], "acceptance": [0.1], "precision": [0.9], "recall": [0.95]},
         "sections": None,
-        "explain": {"events": 2000, "repeats": 2},
+        "explain": {"events": 2000, "repeats": 2, "shap": 500},
         "drift": {"block_events": 2000, "psi": [0.1, 0.25], "significance": 0.01},
         **changes,
     }

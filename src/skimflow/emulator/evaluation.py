@@ -7,7 +7,7 @@ import numpy as np
 
 from skimflow.emulator import calibration, metrics, prescales, splits
 from skimflow.emulator.models import LIGHTGBM, METHODS, PREVALENCE
-from skimflow.emulator.tables import MASKED
+from skimflow.emulator.tables import MASKED, ROW
 from skimflow.errors import InputError
 
 Array = np.ndarray
@@ -19,7 +19,8 @@ def evaluated(
     """Measures of all methods with intervals, working points, curves, calibration, prescale, and what to say of them.
 
     Args:
-        values: of the tested events, shape (n,): `label` (0, 1 or MASKED), `fold`, `rows`, and a score by method.
+        values: of the tested events, shape (n,): `event_row`, `label` (0, 1 or MASKED), `fold`, `rows`, and a score by
+            method.
         identity: of all events.
         name: of the label.
 
@@ -40,13 +41,14 @@ def evaluated(
     # A constant ranks nothing: that it differs a little between folds is no information.
     rankings = {m: metrics.Ranking(np.zeros(len(label)) if m == PREVALENCE else scores[m]) for m in methods}
     measured, gain = _measured(rankings, cross, label, settings)
-    sections = settings["sections"] or len(np.unique(np.stack([identity["run"], identity["lumi"]], axis=1), axis=0))
+    sections = _sections(identity, values[ROW], settings["sections"])
     best = dict(zip(("roc_auc", "ap"), metrics.attainable(cross[LIGHTGBM]), strict=True))
     observed = {n: measured[LIGHTGBM][n][0] for n in ("roc_auc", "ap")} | {"prevalence": float(label.mean())}
     observed |= {f"attainable_{n}": value for n, value in best.items()}
     plateau = prescales.plateau(scores[LIGHTGBM], label)
     declared = settings["labels"][name]["prescale"]
-    prescaled, lines = prescales.verdict(declared, plateau, observed)
+    prescaled, lines = prescales.verdict(declared, plateau, observed, settings["dataset"]["chosen_by_labels"])
+    lines += _untrue(best, measured[LIGHTGBM]) if prescaled else []
     level = settings["bootstrap"]["level"]
     facts = {
         "label": name,
@@ -67,7 +69,7 @@ def evaluated(
         "prescale": declared,
         "prescaled": prescaled,
         "ceiling": _ceiling(declared, observed["prevalence"], settings),
-        "sections": int(sections),
+        "sections": sections,
         "sections_counted": settings["sections"] is None,
         "thresholds": metrics.thresholds(rankings[LIGHTGBM], label, settings["thresholds"], sections),
         "curves": {m: metrics.curves(rankings[m], label, sections) for m in methods if m != PREVALENCE},
@@ -80,6 +82,19 @@ def evaluated(
     probability = np.full(len(known), np.nan)
     probability[keep] = cross[LIGHTGBM]
     return facts, probability
+
+
+def _sections(identity: Mapping[str, Array], tested: Array, processed: float | None) -> float:
+    """Luminosity sections of the tested events: those that have events, or that share of the processed ones."""
+    keys = (identity["run"].astype(np.int64) << 32) | identity["lumi"].astype(np.int64)
+    mine = len(np.unique(keys[tested]))
+    return processed * mine / len(np.unique(keys)) if processed else mine
+
+
+def _untrue(best: Mapping[str, float], measured: Mapping[str, list[float]]) -> list[str]:
+    if best["roc_auc"] >= measured["roc_auc"][1]:
+        return []
+    return ["More is reached than should be attainable: the calibration is not true, and no bound follows from it."]
 
 
 def _probability(method: str, score: Array, label: Array, fold: Array, split: str, how: str) -> Array:

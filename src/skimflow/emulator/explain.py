@@ -28,9 +28,15 @@ class Scored(NamedTuple):
     label: Array
 
 
-def importance(model: Mapping[str, Any], names: Sequence[str], rows: Scored, repeats: int, seed: int) -> pd.DataFrame:
+def importance(
+    model: Mapping[str, Any], names: Sequence[str], rows: Scored, parts: Array, repeats: int, seed: int
+) -> pd.DataFrame:
     """A row for each quantity: share of the gain in training, loss of event-level ROC-AUC when its values are shuffled
-    among the rows (mean and standard deviation over repeats), and mean |SHAP| in units of the log-odds."""
+    among the rows (mean and standard deviation over repeats), and mean |SHAP| in units of the log-odds.
+
+    Args:
+        parts: of `shap`, of some rows.
+    """
     trees, rng = booster(model), np.random.default_rng(seed)
     gain = trees.feature_importance("gain")
     reference = _roc_auc(trees, rows.features, rows)
@@ -48,7 +54,7 @@ def importance(model: Mapping[str, Any], names: Sequence[str], rows: Scored, rep
             "gain": gain / max(gain.sum(), 1e-300),
             "permutation": np.mean(losses, axis=1),
             "permutation_error": np.std(losses, axis=1),
-            "shap": np.abs(shap(model, rows.features)[:, :-1]).mean(axis=0),
+            "shap": np.abs(parts[:, :-1]).mean(axis=0),
         }
     )
 

@@ -48,35 +48,33 @@ def ceiling(prevalence: float, prescale: float) -> dict[str, float] | None:
     return {"roc_auc": 1 - before * (1 - 1 / prescale) / (2 * (1 - prevalence)), "ap": 1 / prescale}
 
 
-def verdict(declared: float | None, found: Mapping[str, Any], observed: Mapping[str, float]) -> tuple[bool, list[str]]:
+def verdict(
+    declared: float | None, found: Mapping[str, Any], observed: Mapping[str, float], chosen: bool
+) -> tuple[bool, list[str]]:
     """Whether a label is taken as prescaled, and what to say about it.
 
     Args:
         declared: prescale, if it is known (1: none).
         found: of `plateau`.
         observed: `roc_auc`, `ap`, `prevalence`, and `attainable_roc_auc`, `attainable_ap` of the calibrated model.
+        chosen: the path itself fills the dataset.
     """
-    prescaled = bool(declared and declared > 1) or (declared is None and found["below"])
     top = f"of the {found['events']} events of the highest scores {found['fraction']:.1%} fired"
-    if not prescaled:
-        if declared == 1 and found["below"]:
-            return False, [
-                f"Declared without prescale, yet {top}: either it is prescaled, or the quantities do not decide."
-            ]
+    if declared == 1 and found["below"]:
+        return False, [f"Declared without prescale, yet {top}: it is prescaled, or the quantities do not decide it."]
+    if declared == 1 or (declared is None and not found["below"]):
         return False, [f"Not prescaled: {top}."]
-    why = f"declared prescale {declared:g}" if declared and declared > 1 else f"no prescale is declared, but {top}"
-    lines = [f"Prescaled ({why})."]
-    lines.append(
-        "No model can do better than this one by much: once an event has passed the legs, a counter decides, and the "
-        f"label is a coin toss of {_chance(declared)}, independent of everything offline. If its calibrated "
-        f"probabilities are true, the best attainable ROC-AUC is {observed['attainable_roc_auc']:.3f} and the best "
-        f"average precision {observed['attainable_ap']:.3f}; reached are {observed['roc_auc']:.3f} and {observed['ap']:.3f}, at a "
-        f"prevalence of {observed['prevalence']:.3f}. What can be learnt is the decision before the prescale."
-    )
-    if declared and declared > 1 and not found["below"]:
+    why = f"declared prescale {declared:g}" if declared else f"no prescale is declared, but {top}"
+    chance = f"1/{declared:g}" if declared else "1/prescale"
+    more = " (more within this dataset, which the path fills)" if chosen else ""
+    lines = [
+        f"Prescaled ({why}). Once an event has passed the legs a counter decides, and the label is a coin toss of "
+        f"{chance}{more}, independent of everything offline. If the calibrated probabilities are true, no model of "
+        "these quantities can be expected to do better than a ROC-AUC of "
+        f"{observed['attainable_roc_auc']:.3f} and an average precision of {observed['attainable_ap']:.3f}; this one "
+        f"has {observed['roc_auc']:.3f} and {observed['ap']:.3f}, at a prevalence of {observed['prevalence']:.3f}. "
+        "What can be learnt is the decision before the prescale."
+    ]
+    if declared and not found["below"]:
         lines.append(f"But {top}, which is too often for that prescale: check it.")
     return True, lines
-
-
-def _chance(declared: float | None) -> str:
-    return f"1/{declared:g}" if declared and declared > 1 else "1/prescale"

@@ -13,7 +13,7 @@
 - `bootstrap`: `replicas`, `level`.
 - `thresholds`: targets by rule, of `metrics.RULES`; `sections`: processed luminosity sections, or None (those that have
   events are counted).
-- `explain`: `events`, `repeats`.
+- `explain`: `events` to shuffle, `repeats`, and `shap`: how many rows get SHAP values.
 - `drift`: of `drift.drift`.
 
 `stamp` is the provenance of `skimflow.provenance.stamp`, which every output carries.
@@ -33,6 +33,7 @@ from skimflow.arrow import numbers
 from skimflow.emulator import calibration, explain, models, splits, tables
 from skimflow.emulator import drift as drifting
 from skimflow.emulator.evaluation import evaluated
+from skimflow.emulator.metrics import Measures
 from skimflow.emulator.tables import IDENTITY, MASKED, ROW, Tables
 from skimflow.errors import ConfigError, InputError
 from skimflow.io.outputs import read_stamp, write_json, write_table, write_text
@@ -42,6 +43,8 @@ Settings = Mapping[str, Any]
 Stamp = Mapping[str, Any]
 File = str | Path
 PAIR, EVENT = "pair", "event"
+_MEASURES = Measures._fields
+_ATTAINABLE = ("attainable_roc_auc", "attainable_ap")
 
 
 class Place(NamedTuple):
@@ -142,12 +145,12 @@ def explanation(
     rows, event = _rows(found, settings, keep)
     known, event = np.unique(event, return_inverse=True)
     unseen = explain.Scored(rows.features, event, label[known].astype(float))
-    names = settings["features"]
-    report = explain.importance(loaded, names, unseen, settings["explain"]["repeats"], settings["seed"])
+    names, shown = settings["features"], rows.features[: settings["explain"]["shap"]]
+    parts = explain.shap(loaded, shown)
+    report = explain.importance(loaded, names, unseen, parts, settings["explain"]["repeats"], settings["seed"])
     report.insert(0, "label", place.label)
     write_text(report.to_csv(index=False), importance)
-    parts = explain.shap(loaded, rows.features)
-    columns = {f"value_{name}": numbers(rows.features[:, i]) for i, name in enumerate(names)}
+    columns = {f"value_{name}": numbers(shown[:, i]) for i, name in enumerate(names)}
     columns |= {f"shap_{name}": numbers(parts[:, i]) for i, name in enumerate(names)}
     write_table(pa.table(columns), shap, {**stamp, "place": place._asdict()})
 
@@ -245,10 +248,18 @@ def collect(
         for method, measured in facts["methods"].items():
             row = {f"{name}{end}": v[i] for name, v in measured.items() for i, end in enumerate(("", "_low", "_high"))}
             events.append({**about, "method": method, **shared, **row})
-    for rows, path in ((folds_, metrics_per_label), (events, event_metrics), (points, thresholds)):
-        write_text(pd.DataFrame(rows).to_csv(index=False), path)
+    for rows, path, order in (
+        (folds_, metrics_per_label, ("fold", "method", "n_rows", "n_events", "prevalence", *_MEASURES)),
+        (events, event_metrics, ("method", "n_events", "prevalence", *_intervals(), "prescaled", *_ATTAINABLE)),
+        (points, thresholds, ("rule", "target", "reached", "threshold", "precision", "recall", "rate", "acceptance")),
+    ):
+        write_text(pd.DataFrame(rows, columns=["label", "split", "level", *order]).to_csv(index=False), path)
     said = {f"{facts['label']}, {facts['split']}": facts["statements"] for facts in found}
     write_json({"settings": dict(settings), "statements": said, "stamp": stamp}, config)
+
+
+def _intervals() -> list[str]:
+    return [f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high")]
 
 
 def _train(
