@@ -20,7 +20,9 @@ rule emulator_scores:
     """Score and probability of each event of the skims, by the final models."""
     input:
         expand(
-            TARGETS.skims(RESULTS.emulator("applied/{{label}}/{dataset}/{file}.parquet")),
+            TARGETS.skims(
+                RESULTS.emulator("applied/{{label}}/{dataset}/{file}.parquet")
+            ),
             label=CONFIG.labels,
         ),
     localrule: True
@@ -255,7 +257,10 @@ rule plot_emulator:
         shown=list(TARGETS.emulator_figures().values()),
         labels=list(CONFIG.labels),
         features=list(CONFIG.features),
-        settings=targets.style_settings(CONFIG),
+        settings={
+            **targets.style_settings(CONFIG),
+            "psi": EMULATOR["drift"]["psi"],
+        },
         code=fingerprint("skimflow.plots.emulator"),
     script:
         "../../scripts/plot_emulator.py"

@@ -95,7 +95,7 @@ class Drift(Model):
 class Thresholds(Model):
     """Working points, by what they reach."""
 
-    rate: tuple[float, ...] = Field((1, 10), description="Accepted events a luminosity section.")
+    rate: tuple[float, ...] = Field((1, 10), description="Accepted events a second of data taking, Hz.")
     acceptance: tuple[Fraction, ...] = Field((0.1,), description="Fraction of events that is accepted.")
     precision: tuple[Fraction, ...] = Field((0.9,), description="Fraction of accepted events that fired the path.")
     recall: tuple[Fraction, ...] = Field((0.95,), description="Fraction of events that fired the path and is accepted.")
@@ -109,8 +109,8 @@ class EmulationConfig(Config):
     labels: dict[HltPath, Label] = Field(min_length=1, description="Trigger paths that are emulated.")
     level: Literal["event", "pair"] = Field(
         "event",
-        description="Rows that a model sees: the `event` with its two leading muons, or each `pair` of opposite charge, "
-        "of which the highest score is the event's.",
+        description="Rows that a model sees: the `event` with its two leading muons, or each `pair` of opposite charge, of "
+        "which the highest score is the event's.",
     )
     features: tuple[Name, ...] = Field(min_length=1, description="Columns of the table that a model sees.")
     turn_on: TurnOnBaseline = Field(default_factory=TurnOnBaseline, description="Baseline of turn-ons.")

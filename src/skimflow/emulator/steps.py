@@ -99,6 +99,13 @@ def predict(found: Tables, fold_file: File, settings: Settings, model: File, out
     write_table(pa.table(columns), output, {**stamp, "place": place._asdict()})
 
 
+def processed_sections(completeness: File) -> float | None:
+    """Luminosity sections that were processed, of the account that `aggregate` wrote; None without collision data."""
+    account = json.loads(Path(completeness).read_text(encoding="utf-8"))
+    rows = [row["processed"] for row in account["luminosity"]["rows"] if row["dataset"] == "all"]
+    return float(sum(rows)) if rows else None
+
+
 def evaluate(
     found: Tables,
     scores: Sequence[File],

@@ -22,7 +22,7 @@ from skimflow.targets.fits import fit_figures, fit_settings
 from skimflow.targets.inputs import InputFile, resolve
 from skimflow.targets.jobs import Targets
 from skimflow.targets.legs import leg_figures, leg_plot_settings, tag_and_probe_settings
-from skimflow.targets.plots import plot_settings
+from skimflow.targets.plots import plot_settings, style_settings
 from skimflow.targets.scale_factors import other_measurements, other_tables, scale_factor_settings
 from skimflow.targets.templates import TemplatesTargets, template_plot_settings, template_settings
 from skimflow.targets.toys import toy_settings, truth_settings
@@ -53,6 +53,7 @@ __all__ = [
     "selections",
     "skim_settings",
     "stability_settings",
+    "style_settings",
     "tables",
     "tag_and_probe_settings",
     "template_plot_settings",
@@ -65,7 +66,9 @@ __all__ = [
 
 _KINDS: dict[type[Config], type[Targets]] = {
     EmulationConfig: EmulationTargets,
-    EfficiencyConfig: EfficiencyTargets, TemplatesConfig: TemplatesTargets}
+    EfficiencyConfig: EfficiencyTargets,
+    TemplatesConfig: TemplatesTargets,
+}
 
 
 def of(measurement: Measurement) -> Targets:

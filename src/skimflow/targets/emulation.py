@@ -45,7 +45,18 @@ class EmulationTargets(Targets):
     def emulator(self) -> dict[str, Any]:
         """Settings of the emulator's steps, as `emulator.steps` reads them."""
         said = self.config.model_dump(mode="json")
-        same = ("labels", "level", "features", "turn_on", "splits", "calibration", "bootstrap", "explain", "drift", "seed")
+        same = (
+            "labels",
+            "level",
+            "features",
+            "turn_on",
+            "splits",
+            "calibration",
+            "bootstrap",
+            "explain",
+            "drift",
+            "seed",
+        )
         boosting = said["lightgbm"]
         primary = sorted({d.sample for d in self.datasets.values() if d.kind == "data"})
         return {
@@ -56,6 +67,11 @@ class EmulationTargets(Targets):
             "dataset": {"primary": ", ".join(primary) or None, "chosen_by_labels": primary == ["DoubleMuon"]},
             "threads": 1,
         }
+
+    def emulator_settings(self, step: str) -> dict[str, Any]:
+        """Those that a step depends on: `train` needs nothing of the evaluation."""
+        same = ("labels", "level", "features", "turn_on", "lightgbm", "splits", "calibration", "seed", "threads")
+        return {key: value for key, value in self.emulator().items() if step != "train" or key in same}
 
     def places(self, label: str | None = None, split: str | None = None) -> list[Place]:
         """All models that are tested, or those of a label and a split."""
@@ -74,7 +90,9 @@ class EmulationTargets(Targets):
 
     def scores(self, label: str, split: str) -> list[str]:
         """Scores out of fold of a label and a split."""
-        return [self.results.emulator(f"scores/{p.split}/{p.label}/{p.fold}.parquet") for p in self.places(label, split)]
+        return [
+            self.results.emulator(f"scores/{p.split}/{p.label}/{p.fold}.parquet") for p in self.places(label, split)
+        ]
 
     def evaluations(self) -> list[str]:
         return [
