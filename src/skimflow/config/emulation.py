@@ -82,6 +82,7 @@ class Explain(Model):
 
     events: int = Field(20_000, ge=10, description="At most so many events.")
     repeats: int = Field(3, ge=1, description="How often a feature is shuffled.")
+    shap: int = Field(2_000, ge=10, description="SHAP values of at most so many rows.")
 
 
 class Drift(Model):
@@ -109,8 +110,8 @@ class EmulationConfig(Config):
     labels: dict[HltPath, Label] = Field(min_length=1, description="Trigger paths that are emulated.")
     level: Literal["event", "pair"] = Field(
         "event",
-        description="Rows that a model sees: the `event` with its two leading muons, or each `pair` of opposite charge, of "
-        "which the highest score is the event's.",
+        description="Rows that a model sees: the `event` with its two leading muons, or each `pair` of opposite "
+        "charge, of which the highest score is the event's.",
     )
     features: tuple[Name, ...] = Field(min_length=1, description="Columns of the table that a model sees.")
     turn_on: TurnOnBaseline = Field(default_factory=TurnOnBaseline, description="Baseline of turn-ons.")

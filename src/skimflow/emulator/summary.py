@@ -1,10 +1,12 @@
 """What ends a run of the emulator, for a terminal: measures out of fold, and how they are to be read."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+_WIDTH = 120
 _SHOWN = {
     "lightgbm": "LightGBM",
     "logistic": "logistic regression",
@@ -36,7 +38,8 @@ def summary(
         lines += ["", f"{label}, split {split}: {first['n_events']:,} events, {first['prevalence']:.2%} fired"]
         lines.append(f"  {'out of fold':20}  {'ROC-AUC':^24}  {'average precision':^24}  {'Brier':^8}")
         lines += [_line(row) for row in rows.to_dict("records")]
-        lines += [f"  {text}" for text in statements.get(f"{label}, {split}", ())]
+        for text in statements.get(f"{label}, {split}", ()):
+            lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     for verdict in drifts:
         lines.append(f"drift, {verdict['label']}: {verdict['verdict']}")
     return lines
