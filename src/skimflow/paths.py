@@ -10,7 +10,7 @@ TOY_TRUTH = f"{TOY}/{{dataset}}/{{file}}.truth.json"
 FETCHED = "results/inputs/{file}"
 
 # Figures of a measurement beside the efficiency against each variable.
-CUTFLOW, N_MINUS_ONE, STABILITY = "cutflow", "n_minus_one", "stability"
+CUTFLOW, N_MINUS_ONE, STABILITY, INTERVALS = "cutflow", "n_minus_one", "stability", "intervals"
 
 
 class Results:
@@ -32,6 +32,8 @@ class Results:
         self.cutflow = f"{self.root}/cutflow.csv"
         self.efficiency = f"{self.root}/efficiency.parquet"
         self.efficiency_csv = f"{self.root}/efficiency.csv"
+        self.intervals = f"{self.root}/intervals.parquet"
+        self.intervals_csv = f"{self.root}/intervals.csv"
         self.tag_and_probe = f"{self.root}/tag_and_probe.parquet"
         self.tag_and_probe_csv = f"{self.root}/tag_and_probe.csv"
         self.mass_spectra = f"{self.root}/mass_spectra.parquet"

@@ -130,6 +130,7 @@ def tables(config: Config) -> list[str]:
     """Tables that exist only where the configuration asks for them."""
     results = paths.Results(config.name)
     wanted = {
+        results.intervals_csv: config.interval.compared,
         results.turn_ons_csv: config.turn_ons,
         results.tag_and_probe_csv: config.tag_and_probe,
         results.stability_csv: config.stability,
@@ -150,7 +151,8 @@ def maps(config: Config) -> list[str]:
 
 def overview(config: Config) -> list[str]:
     """Figures that exist once."""
-    return [paths.CUTFLOW, paths.N_MINUS_ONE, *([paths.STABILITY] if config.stability else [])]
+    wanted = {paths.STABILITY: config.stability, paths.INTERVALS: config.interval.compared}
+    return [paths.CUTFLOW, paths.N_MINUS_ONE, *(figure for figure, asked in wanted.items() if asked)]
 
 
 def _skim_code(analysis: str) -> str:
@@ -234,10 +236,21 @@ def probe_settings(config: Config, kind: str) -> dict[str, Any]:
     return {"paths": list(probe.paths), "prescales": prescales, **combined}
 
 
+def _interval(config: Config) -> dict[str, Any]:
+    """Method and level; what it is compared with changes no efficiency."""
+    return {"method": config.interval.method, "level": config.interval.level}
+
+
+def comparison_settings(config: Config) -> dict[str, Any]:
+    """Everything that intervals side by side depend on beside the efficiencies."""
+    methods = list(config.interval.compared)
+    return {"methods": methods, "level": config.interval.level, "probe": probe_settings(config, "data")}
+
+
 def efficiency_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, Any]:
     """Everything that efficiencies depend on beside the counts."""
     return {
-        "interval": config.interval.model_dump(mode="json"),
+        "interval": _interval(config),
         "report": {name: list(v.report) for name, v in config.variables.items() if v.report},
         "axes": axes(config.variables),
         "maps": [[map_.x, map_.y] for map_ in config.maps],
@@ -255,7 +268,7 @@ def tag_and_probe_settings(config: Config, datasets: dict[str, Dataset]) -> dict
     """Everything that efficiencies of legs depend on beside the counts."""
     names = selections(config, datasets)
     return {
-        "interval": config.interval.model_dump(mode="json"),
+        "interval": _interval(config),
         "references": {
             name: {
                 "flavour": reference.selection.flavour,
@@ -316,7 +329,7 @@ def stability_settings(config: Config) -> dict[str, Any]:
     """Everything that tests of stability depend on beside the efficiencies."""
     stability = config.stability.model_dump(mode="json") if config.stability else {}
     eras = {name: list(window) for name, window in config.eras.items()}
-    interval = config.interval.model_dump(mode="json")
+    interval = _interval(config)
     return {**stability, "eras": eras, "interval": interval, "prescaled": prescaled(config)}
 
 

@@ -61,6 +61,29 @@ rule plot_stability:
         "../../scripts/plot_stability.py"
 
 
+rule plot_intervals:
+    """Intervals of several methods side by side."""
+    input:
+        intervals=RESULTS.intervals,
+    output:
+        **figure(
+            "overview",
+            paths.INTERVALS,
+            "intervals_figure",
+            figure="intervals",
+            against="methods",
+        ),
+    log:
+        RESULTS.log("plot_intervals"),
+    localrule: True
+    params:
+        methods=list(CONFIG.interval.compared),
+        settings=targets.plot_settings(CONFIG),
+        code=fingerprint("skimflow.plots.intervals"),
+    script:
+        "../../scripts/plot_intervals.py"
+
+
 rule plot_scale_factors:
     """Each scale factor with its statistical and total uncertainty, and the efficiencies that it is made of."""
     input:

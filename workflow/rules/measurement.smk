@@ -92,6 +92,28 @@ rule efficiency:
         "../../scripts/efficiency.py"
 
 
+rule intervals:
+    """The same efficiencies with the intervals of several methods."""
+    input:
+        efficiency=RESULTS.efficiency,
+    output:
+        parquet=RESULTS.intervals,
+        csv=report(
+            RESULTS.intervals_csv,
+            category="Tables",
+            labels={"table": "intervals"},
+            caption="../report/intervals.rst",
+        ),
+    log:
+        RESULTS.log("intervals"),
+    localrule: True
+    params:
+        settings=targets.comparison_settings(CONFIG),
+        code=fingerprint("skimflow.efficiency.comparison"),
+    script:
+        "../../scripts/intervals.py"
+
+
 rule tag_and_probe:
     """Efficiencies of trigger legs from pairs of tag and probe: sidebands subtracted, and mass fits."""
     input:

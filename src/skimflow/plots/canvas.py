@@ -25,6 +25,8 @@ _MARKERS = "osD^v<>"
 _SHORT = 46
 COMBINED = {"any": "OR of all paths", "every": "AND of all paths"}
 _DPI = 100
+WIDTH = 8.5
+"""Inches: figures of several panels have one below the other, and can be read on a page and on a narrow screen."""
 
 
 def draw(
