@@ -48,6 +48,7 @@ class Results:
         self.lumis_of = f"{self.root}/processed_lumis/{{kind}}/{{name}}.json"
         self.toy_certified = f"{self.root}/toy_certified.json"
         self.truth = f"{self.root}/truth.json"
+        self.pages = f"{self.root}/pages/{{page}}.html"
         self.summary = f"{self.root}/summary.txt"
         self.report = f"{self.root}/report.html"
 

@@ -7,7 +7,13 @@ rule plot_efficiency:
         efficiency=RESULTS.efficiency,
         turn_ons=[RESULTS.turn_ons] if CONFIG.turn_ons else [],
     output:
-        **figures("efficiency", targets.reported(CONFIG), "efficiency", "efficiency"),
+        **figures(
+            "efficiency",
+            targets.reported(CONFIG),
+            "efficiency",
+            "efficiencies",
+            "efficiency",
+        ),
     log:
         RESULTS.log("plot_efficiency"),
     # The longest of them goes first, the others fit beside it.
@@ -26,7 +32,7 @@ rule plot_map:
     input:
         efficiency=RESULTS.efficiency,
     output:
-        **figures("maps", targets.maps(CONFIG), "map", "efficiency map"),
+        **figures("maps", targets.maps(CONFIG), "map", "efficiencies", "map"),
     log:
         RESULTS.log("plot_map"),
     localrule: True
@@ -47,8 +53,9 @@ rule plot_stability:
         **figure(
             "overview",
             paths.STABILITY,
-            "stability",
-            figure="stability",
+            "stability_figure",
+            section="stability",
+            shown="efficiency",
             against=CONFIG.stability.variable if CONFIG.stability else "",
         ),
     log:
@@ -70,8 +77,8 @@ rule plot_intervals:
             "overview",
             paths.INTERVALS,
             "intervals_figure",
-            figure="intervals",
-            against="methods",
+            section="intervals",
+            shown="interval methods: plot",
         ),
     log:
         RESULTS.log("plot_intervals"),
@@ -91,7 +98,11 @@ rule plot_scale_factors:
         efficiency=RESULTS.efficiency,
     output:
         **figures(
-            "scale_factors", CONFIG.scale_factors, "scale_factors", "scale factor"
+            "scale_factors",
+            CONFIG.scale_factors,
+            "scale_factors_figure",
+            "scale_factors",
+            "scale factor",
         ),
     log:
         RESULTS.log("plot_scale_factors"),
@@ -132,8 +143,8 @@ rule plot_cutflow:
             "overview",
             paths.CUTFLOW,
             "cutflow_figure",
-            figure="cutflow",
-            against="cuts",
+            section="cutflow",
+            shown="cutflow",
         ),
     log:
         RESULTS.log("plot_cutflow"),
@@ -151,7 +162,11 @@ rule plot_n_minus_one:
         counts=RESULTS.counts,
     output:
         **figure(
-            "overview", paths.N_MINUS_ONE, "n_minus_one", figure="N-1", against="cuts"
+            "overview",
+            paths.N_MINUS_ONE,
+            "n_minus_one",
+            section="cutflow",
+            shown="N-1 distributions",
         ),
     log:
         RESULTS.log("plot_n_minus_one"),

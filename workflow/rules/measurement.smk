@@ -4,7 +4,12 @@
 rule resolved_config:
     """The configuration with every default filled in."""
     output:
-        RESULTS.config,
+        report(
+            RESULTS.config,
+            category=FILES,
+            labels={"file": "configuration"},
+            caption="../report/config.rst",
+        ),
     log:
         RESULTS.log("resolved_config"),
     localrule: True
@@ -28,14 +33,14 @@ rule aggregate:
         lumis_of=TARGETS.lumi_files(),
         luminosity=report(
             RESULTS.luminosity,
-            category="Tables",
-            labels={"table": "luminosity"},
+            category=FILES,
+            labels={"file": "luminosity"},
             caption="../report/luminosity.rst",
         ),
         cutflow=report(
             RESULTS.cutflow,
-            category="Tables",
-            labels={"table": "cutflow"},
+            category=FILES,
+            labels={"file": "cutflow"},
             caption="../report/cutflow.rst",
         ),
     log:
@@ -75,13 +80,13 @@ rule efficiency:
         counts=RESULTS.counts,
         completeness=RESULTS.completeness,
     output:
-        parquet=RESULTS.efficiency,
-        csv=report(
-            RESULTS.efficiency_csv,
-            category="Tables",
-            labels={"table": "efficiencies"},
-            caption="../report/table.rst",
+        parquet=report(
+            RESULTS.efficiency,
+            category=FILES,
+            labels={"file": "efficiencies"},
+            caption="../report/efficiencies.rst",
         ),
+        csv=RESULTS.efficiency_csv,
     log:
         RESULTS.log("efficiency"),
     localrule: True
@@ -97,13 +102,13 @@ rule intervals:
     input:
         efficiency=RESULTS.efficiency,
     output:
-        parquet=RESULTS.intervals,
-        csv=report(
-            RESULTS.intervals_csv,
-            category="Tables",
-            labels={"table": "intervals"},
+        parquet=report(
+            RESULTS.intervals,
+            category=FILES,
+            labels={"file": "intervals"},
             caption="../report/intervals.rst",
         ),
+        csv=RESULTS.intervals_csv,
     log:
         RESULTS.log("intervals"),
     localrule: True
@@ -123,8 +128,8 @@ rule tag_and_probe:
         spectra=RESULTS.mass_spectra,
         csv=report(
             RESULTS.tag_and_probe_csv,
-            category="Tables",
-            labels={"table": "tag and probe"},
+            category=FILES,
+            labels={"file": "tag and probe"},
             caption="../report/tag_and_probe.rst",
         ),
     log:
@@ -146,8 +151,8 @@ rule turn_ons:
         parquet=RESULTS.turn_ons,
         csv=report(
             RESULTS.turn_ons_csv,
-            category="Tables",
-            labels={"table": "turn-ons"},
+            category=FILES,
+            labels={"file": "turn-ons"},
             caption="../report/turn_ons.rst",
         ),
     log:
@@ -168,9 +173,9 @@ rule stability:
         parquet=RESULTS.stability,
         csv=report(
             RESULTS.stability_csv,
-            category="Tables",
-            labels={"table": "stability"},
-            caption="../report/stability_table.rst",
+            category=FILES,
+            labels={"file": "stability"},
+            caption="../report/stability.rst",
         ),
     log:
         RESULTS.log("stability"),
@@ -187,12 +192,17 @@ rule scale_factors:
     input:
         list(targets.other_tables(CONFIG)),
     output:
-        correctionlib=RESULTS.scale_factors,
+        correctionlib=report(
+            RESULTS.scale_factors,
+            category=FILES,
+            labels={"file": "scale factors (correctionlib)"},
+            caption="../report/correctionlib.rst",
+        ),
         csv=report(
             RESULTS.scale_factors_csv,
-            category="Tables",
-            labels={"table": "scale factors"},
-            caption="../report/scale_factors_table.rst",
+            category=FILES,
+            labels={"file": "scale factors"},
+            caption="../report/scale_factors.rst",
         ),
         hepdata=expand(RESULTS.hepdata, file=["submission", *CONFIG.scale_factors]),
     log:
@@ -217,9 +227,9 @@ rule summary:
     output:
         report(
             RESULTS.summary,
-            category="Summary",
-            labels={"table": "result"},
-            caption="../report/summary.rst",
+            category=FILES,
+            labels={"file": "result"},
+            caption="../report/result.rst",
         ),
     log:
         RESULTS.log("summary"),
@@ -231,16 +241,39 @@ rule summary:
         "../../scripts/summary.py"
 
 
-rule report:
-    """All tables and figures with their captions in one page."""
+rule pages:
+    """The report's texts and tables, to be read in it."""
     input:
+        **targets.page_tables(CONFIG),
+        completeness=RESULTS.completeness,
+        summary=RESULTS.summary,
+        cutflow=RESULTS.cutflow,
+        counts=RESULTS.counts,
+        efficiencies=RESULTS.efficiency,
+    output:
+        [read_page(name) for name in targets.pages(CONFIG)],
+    log:
+        RESULTS.log("pages"),
+    localrule: True
+    params:
+        settings=targets.page_settings(CONFIG, TARGETS.datasets),
+        code=fingerprint("skimflow.pages"),
+    script:
+        "../../scripts/pages.py"
+
+
+rule report:
+    """Pages, figures and files with their captions in one document."""
+    input:
+        [RESULTS.pages.format(page=name) for name in targets.pages(CONFIG)],
         TARGETS.figures(),
         RESULTS.summary,
         RESULTS.cutflow,
         RESULTS.luminosity,
-        RESULTS.efficiency_csv,
+        RESULTS.efficiency,
         targets.tables(CONFIG),
         config=RESULTS.config,
+        style="workflow/report/style.css",
     output:
         RESULTS.report,
     log:
