@@ -15,7 +15,6 @@ with reporting(snakemake.log[0]):
     tables |= {name: pd.read_csv(path) for name, path in source.items() if str(path).endswith(".csv")}
     completeness = json.loads(Path(source.completeness).read_text(encoding="utf-8"))
     stamps = {Path(path).name: read_stamp(path) for path in source if path.endswith(".parquet")}
-    stamps = {Path(source.completeness).name: completeness["provenance"], **stamps}
     write = {
         "result": lambda: pages.result(Path(source.summary).read_text(encoding="utf-8")),
         "measurement": lambda: pages.measurement(tables["efficiencies"], completeness, settings),

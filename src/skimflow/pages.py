@@ -20,7 +20,7 @@ body {font: 15px/1.45 system-ui, sans-serif; color: #1e293b; margin: 1.2em; max-
 h1 {font-size: 1.5em} h2 {font-size: 1.2em; margin-top: 1.6em} h3 {font-size: 1em; margin: 1.4em 0 .3em}
 .wide {overflow-x: auto} table {border-collapse: collapse; font-variant-numeric: tabular-nums}
 th, td {padding: .15em .7em .15em 0; text-align: right; white-space: nowrap; border-bottom: 1px solid #e2e8f0}
-th {vertical-align: bottom; font-weight: 600} th.l, td.l {text-align: left} td.t {white-space: normal; min-width: 16em}
+th {vertical-align: bottom; font-weight: 600} th.l, td.l {text-align: left} td.t {white-space: normal; min-width: 11em}
 small {color: #64748b} code, pre {font-size: .86em} pre {overflow-x: auto} code {overflow-wrap: anywhere}
 span.e {display: inline-block; vertical-align: middle; font-size: .72em; line-height: 1.1; padding-left: .15em}
 """
@@ -84,10 +84,11 @@ def _data(completeness: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     luminosity = completeness["luminosity"]
     recorded = {row["dataset"]: row for row in luminosity["rows"] if row["dataset"] != _ALL}
     with_table = any(row["recorded_pb"] is not None for row in recorded.values())
-    head = ["dataset|", "what|", "files", "events read", "certified", "selected", "certified sections processed"]
+    head = ["dataset|", "what|", "files", "events read", "certified", "selected", "lumi sections"]
     rows = []
-    for name, account in completeness["datasets"].items():
-        about, events, sections = settings["datasets"][name], account["events"], account.get("luminosity_sections")
+    for name, about in settings["datasets"].items():
+        account = completeness["datasets"][name]
+        events, sections = account["events"], account.get("luminosity_sections")
         what = f"{about['sample']} {'data' if about['kind'] == 'data' else 'simulation'}"
         files = f"{account['files']['processed']} of {account['files']['expected']}"
         done = f"{sections['processed']:,} of {sections['certified']:,}" if sections else ""
@@ -97,7 +98,8 @@ def _data(completeness: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
             value = recorded.get(name, {}).get("recorded_pb")
             cells.append(f"{value:,.6g}" if value is not None else "")
         rows.append(cells)
-    parts = [f"<p>{escape(statement)}.{_recorded(luminosity)}</p>"]
+    read = "Luminosity sections are those processed, of the certified ones in the era's run window."
+    parts = [f"<p>{escape(statement)}.{_recorded(luminosity)} {read}</p>"]
     parts.append(_table([*head, *(["recorded [pb⁻¹]"] if with_table else [])], rows))
     failed = completeness["files"]["failed"]
     parts += ["<p>Not processed:</p>", _list(escape(one["message"]) for one in failed)] if failed else []
@@ -167,7 +169,10 @@ def cutflow(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
             parts.append(f"<h2>Tag and probe: {escape(reference)}</h2>")
         words, by_name = wording.cuts(analysis, selection), {n: table[table["dataset"] == n] for n in names}
         lines = [
-            [escape(words.get(cut, cut)), *(_left(rows.iloc[place], rows.iloc[place - 1]) for rows in by_name.values())]
+            [
+                escape(words.get(cut, cut)),
+                *(_left(rows.iloc[place], rows.iloc[max(place - 1, 0)]) for rows in by_name.values()),
+            ]
             for place, cut in enumerate(steps)
         ]
         parts.append(_table(["step|t", *map(escape, names)], lines))
@@ -175,9 +180,9 @@ def cutflow(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
 
 
 def _left(row: pd.Series, before: pd.Series) -> str:
-    kept = row["of_previous"]
-    if np.isfinite(row["sumw"]) and np.isfinite(before["sumw"]) and before["sumw"] and row["cut"] != before["cut"]:
-        kept = row["sumw"] / before["sumw"]
+    """Events after a step, and what it keeps; the number of events that were read has no sum of weights."""
+    weighted = np.isfinite(before["sumw"]) and before["sumw"] != 0
+    kept = row["sumw"] / before["sumw"] if weighted else row["of_previous"]
     return f"{row['events']:,}" + (f" <small>{100 * kept:.1f} %</small>" if np.isfinite(kept) else "")
 
 
@@ -224,7 +229,8 @@ def _totals(rows: pd.DataFrame) -> str:
 
 
 def _trigger(name: str) -> str:
-    return _COMBINED.get(name, f"<code>{escape(name)}</code>")
+    """A trigger path that may be broken at its underscores."""
+    return _COMBINED.get(name, f"<code>{escape(name).replace('_', '_<wbr>')}</code>")
 
 
 def _bins(rows: pd.DataFrame) -> str:
@@ -275,7 +281,7 @@ def turn_ons(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
         f"<p>Value and {100 * settings['interval']['level']:.4g} % MINOS interval. Widths are in units of the variable "
         "for the model erf, and fractions of it for step. A fit that must not be used says why in the last column.</p>"
     ]
-    head = ["trigger path|", "against|", "model|", "plateau", "threshold", "width", "floor", "χ²/ndf", "p-value", "|t"]
+    head = ["trigger path|t", "against|", "model|", "plateau", "threshold", "width", "floor", "χ²/ndf", "p-value", "|t"]
     for _, mine in table.groupby(["reference", "sample"], sort=False):
         lines = []
         for row in mine.to_dict("records"):
@@ -296,7 +302,7 @@ def stability(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
         "<p>χ² is the likelihood ratio to one efficiency; Δε the change from the first to the last bin on a straight "
         "line, with the p-value of the Cochran-Armitage trend test. A star: p-values from toys.</p>"
     ]
-    head = ["trigger path|", "by|", "bins", "χ²/ndf", "p-value", "Δε", "p-value of the trend", "|t"]
+    head = ["trigger path|t", "by|", "bins", "χ²/ndf", "p-value", "Δε", "p-value of the trend", "|t"]
     for _, mine in table.groupby(["reference", "sample"], sort=False):
         lines = []
         for row in mine.to_dict("records"):
@@ -356,14 +362,14 @@ def scale_factors(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
         sources = [source for source in known if np.isfinite(mine[f"{source}_up"]).any()]
         axes = [_label(axis, settings) for axis in first["variable"].split(":")]
         lines = []
-        for row in mine.to_dict("records"):
+        for row in mine[np.isfinite(mine[["data", "simulation"]]).any(axis=1)].to_dict("records"):
             places = [_range(row[f"{axis}_low"], row[f"{axis}_high"]) for axis, _ in zip("xy", axes, strict=False)]
             pair = [_value(row[side], row[f"{side}_low"], row[f"{side}_high"]) for side in ("data", "simulation")]
             changes = [_change(row, f"{one}_down", f"{one}_up") for one in ("stat", *sources)]
             total = f"<b>{_change(row, 'down', 'up')}</b>"
             lines.append([*places, *pair, f"<b>{_number(row['nominal'])}</b>", *changes, total])
-        read = " over ".join(escape(str(first[f"{side}_meaning"])) for side in ("data", "simulation"))
-        parts += [f"<h2>{escape(str(name))}: {_trigger(first['trigger'])}</h2>", f"<p>{read}</p>"]
+        read = _list(f"{side}: {escape(str(first[f'{side}_meaning']))}" for side in ("data", "simulation"))
+        parts += [f"<h2>{escape(str(name))}: {_trigger(first['trigger'])}</h2>", read]
         head = [*(f"{axis}|" for axis in axes), "data", "simulation", "scale factor", "stat.", *sources, "total"]
         parts.append(_table(head, lines))
     return page("Scale factors", *parts)
@@ -385,7 +391,7 @@ def provenance(stamps: Mapping[str, Mapping[str, Any]], settings: Mapping[str, A
     versions = next(iter(stamps.values()))["versions"]
     return page(
         "Provenance",
-        "<p>Every Parquet file and figure carries this in its metadata. The whole configuration is among the files.</p>",
+        "<p>Every Parquet file and figure carries this in its metadata. The configuration is among the files.</p>",
         "<h2>Versions</h2>",
         _table(["package|", "version|"], [[escape(name), escape(number)] for name, number in versions.items()]),
         "<h2>Steps</h2>",

@@ -22,7 +22,10 @@ def build(report: str, snakefile: str, config: str, style: str, targets: Sequenc
     """
     command = [sys.executable, "-m", "snakemake", "--report", report, "--nolock", "--snakefile", snakefile]
     done = subprocess.run(
-        [*command, "--report-stylesheet", style, "--configfile", config, "--", *targets], capture_output=True, text=True, check=False
+        [*command, "--report-stylesheet", style, "--configfile", config, "--", *targets],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise SkimflowError(f"the report could not be built:\n{done.stdout}{done.stderr}")

@@ -79,7 +79,7 @@ def _object(s: Mapping[str, Any]) -> str:
 
 
 def html_title(label: str, unit: str = "") -> str:
-    """An axis title of matplotlib as HTML: `$p_T^{\\\\ell\\\\ell}$` with its sub- and superscripts.
+    """An axis title of matplotlib, with its mathematics, as HTML.
 
     >>> html_title("electron $p_T$", "GeV")
     'electron p<sub>T</sub> [GeV]'

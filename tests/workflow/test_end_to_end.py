@@ -47,7 +47,9 @@ def test_results(undisturbed: Checkout) -> None:
     text = (root / "summary.txt").read_text()
     assert "truth  unbiased" in text
     page = (root / "report.html").read_text(encoding="utf-8")
-    tables = ("summary.txt", "efficiency.csv", "turn_ons.csv", "stability.csv", "luminosity.csv")
+    assert "System Message" not in page  # docutils, of a caption it does not understand
+    tables = ("summary.txt", "efficiency.parquet", "turn_ons.csv", "stability.csv", "luminosity.csv", "config.json")
+    tables += ("measurement.html", "cutflow.html", "efficiencies.html", "scalefactors.json.gz")
     for shown in (*tables, "met.png", "n_minus_one.png", "emu_met.png"):
         assert shown in page
     names = {path.name for path in root.rglob("*") if path.is_file()}
