@@ -167,23 +167,21 @@ def cutflow(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
         if reference:
             analysis, selection = "tag_and_probe", settings["references"][reference]["selection"]
             parts.append(f"<h2>Tag and probe: {escape(reference)}</h2>")
-        words, by_name = wording.cuts(analysis, selection), {n: table[table["dataset"] == n] for n in names}
-        lines = [
-            [
-                escape(words.get(cut, cut)),
-                *(_left(rows.iloc[place], rows.iloc[max(place - 1, 0)]) for rows in by_name.values()),
-            ]
-            for place, cut in enumerate(steps)
-        ]
+        words = wording.cuts(analysis, selection)
+        columns = [_flow(table[table["dataset"] == name]) for name in names]
+        lines = [[escape(words.get(cut, cut)), *left] for cut, *left in zip(steps, *columns, strict=True)]
         parts.append(_table(["step|t", *map(escape, names)], lines))
     return page("Cutflow", *parts)
 
 
-def _left(row: pd.Series, before: pd.Series) -> str:
-    """Events after a step, and what it keeps; the number of events that were read has no sum of weights."""
-    weighted = np.isfinite(before["sumw"]) and before["sumw"] != 0
-    kept = row["sumw"] / before["sumw"] if weighted else row["of_previous"]
-    return f"{row['events']:,}" + (f" <small>{100 * kept:.1f} %</small>" if np.isfinite(kept) else "")
+def _flow(rows: pd.DataFrame) -> list[str]:
+    """Events after each step, and what it keeps; the number of events that were read has no sum of weights."""
+    before, cells = np.nan, []
+    for row in rows.to_dict("records"):
+        kept = row["sumw"] / before if np.isfinite(before) and before != 0 else row["of_previous"]
+        cells.append(f"{row['events']:,}" + (f" <small>{100 * kept:.1f} %</small>" if np.isfinite(kept) else ""))
+        before = row["sumw"]
+    return cells
 
 
 def efficiencies(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
