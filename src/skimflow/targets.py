@@ -193,12 +193,15 @@ def page_settings(config: Config, datasets: dict[str, Dataset]) -> dict[str, Any
 
 
 def _origin(dataset: Dataset) -> str:
-    """Where the files of a dataset come from, in words."""
+    """Where the files of a dataset come from, in words, without the servers that they are reached by."""
     if dataset.toy:
         return f"toy: {dataset.toy.files} files of {dataset.toy.events:,} events, seed {dataset.toy.seed}"
     if dataset.recid:
         return f"CERN Open Data, record {', '.join(map(str, dataset.recid))}"
-    return dataset.rucio or dataset.das or ", ".join((*dataset.files, *dataset.lists))
+    if dataset.rucio or dataset.das:
+        return dataset.rucio or dataset.das or ""
+    first, *others = [*map(paths.lfn, dataset.files), *dataset.lists]
+    return f"{first} and {len(others)} more" if others else first
 
 
 def reported(config: Config) -> list[str]:

@@ -13,15 +13,20 @@ def cuts(analysis: str, settings: Mapping[str, Any]) -> dict[str, str]:
 
     Args:
         analysis: module of `skimflow.analyses`.
-        settings: its `selection` block.
+        settings: its `selection` block. An analysis that has no words here yet is shown by these alone.
     """
-    return {**_COMMON, **{"hww_emu": _hww_emu, "tag_and_probe": _tag_and_probe}[analysis](settings)}
+    known = {"hww_emu": _hww_emu, "tag_and_probe": _tag_and_probe}
+    return {**_COMMON, **known.get(analysis, _as_configured)(settings)}
 
 
 _COMMON = {
     "read": "all events of the files",
     "certified": "certified luminosity sections inside the era's run window (collision data)",
 }
+
+
+def _as_configured(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {name: f"{name}: {value}" for name, value in settings.items()}
 
 
 def _hww_emu(s: Mapping[str, Any]) -> dict[str, str]:

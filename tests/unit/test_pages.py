@@ -68,6 +68,10 @@ def test_every_cut_has_its_words() -> None:
     assert words["mll"] == "dilepton mass > 17.5 GeV"
 
 
+def test_an_analysis_without_words_shows_its_settings() -> None:
+    assert wording.cuts("other", {"min_pt": 30})["min_pt"] == "min_pt: 30"
+
+
 def test_words_of_tag_and_probe() -> None:
     chosen = legs(MUON, dz={"path": "HLT_WITH", "reference": "HLT_WITHOUT"})
     chosen["tag"] = {**chosen["tag"], "gap": [1.4442, 1.566]}

@@ -60,7 +60,7 @@ def test_results(undisturbed: Checkout) -> None:
     assert {"submission.yaml", "emu_met.yaml"} == {path.name for path in (root / "hepdata").iterdir()}
     sections = json.loads((root / "processed_lumis/datasets/small_G.json").read_text())
     assert sections == json.loads((root / "processed_lumis.json").read_text()) != {}
-    assert re.search(r"^MuonEG: [\d.]+ pb⁻¹ recorded, .* 3 runs in part, scaled by their sections$", text, re.MULTILINE)
+    assert re.search(r"^MuonEG: [\d.]+ pb⁻¹ recorded, .*; runs in part, scaled by their sections: 3$", text, re.MULTILINE)
     for path in [*root.rglob("*.parquet")]:
         assert {"versions", "settings", "code"} <= set(read_stamp(path)), path
 
