@@ -11,7 +11,7 @@ TOY_CORRECTIONS = {name: f"{TOY}/corrections/{name}" for name in ("muons.txt", "
 FETCHED = "results/inputs/{file}"
 
 # Figures of a measurement beside the efficiency against each variable.
-CUTFLOW, N_MINUS_ONE, STABILITY = "cutflow", "n_minus_one", "stability"
+CUTFLOW, N_MINUS_ONE, STABILITY, INTERVALS = "cutflow", "n_minus_one", "stability", "intervals"
 
 
 class Results:
@@ -33,6 +33,8 @@ class Results:
         self.cutflow = f"{self.root}/cutflow.csv"
         self.efficiency = f"{self.root}/efficiency.parquet"
         self.efficiency_csv = f"{self.root}/efficiency.csv"
+        self.intervals = f"{self.root}/intervals.parquet"
+        self.intervals_csv = f"{self.root}/intervals.csv"
         self.tag_and_probe = f"{self.root}/tag_and_probe.parquet"
         self.tag_and_probe_csv = f"{self.root}/tag_and_probe.csv"
         self.cross_trigger = f"{self.root}/cross_trigger.parquet"
@@ -58,6 +60,7 @@ class Results:
         self.toy_luminosity = f"{self.root}/toy_luminosity.csv"
         self.toy_certified = f"{self.root}/toy_certified.json"
         self.truth = f"{self.root}/truth.json"
+        self.pages = f"{self.root}/pages/{{page}}.html"
         self.summary = f"{self.root}/summary.txt"
         self.report = f"{self.root}/report.html"
 

@@ -198,20 +198,20 @@ rule emulator_collect:
     output:
         folds=report(
             RESULTS.emulator("metrics_per_label.csv"),
-            category="Tables",
-            labels={"table": "measures of each fold"},
+            category=FILES,
+            labels={"file": "measures of each fold"},
             caption="../report/emulator_folds.rst",
         ),
         events=report(
             RESULTS.emulator("event_metrics_oof.csv"),
-            category="Tables",
-            labels={"table": "measures out of fold"},
+            category=FILES,
+            labels={"file": "measures out of fold"},
             caption="../report/emulator_events.rst",
         ),
         thresholds=report(
             RESULTS.emulator("thresholds.csv"),
-            category="Tables",
-            labels={"table": "working points"},
+            category=FILES,
+            labels={"file": "working points"},
             caption="../report/emulator_thresholds.rst",
         ),
         config=RESULTS.emulator("config.json"),
@@ -249,7 +249,13 @@ rule plot_emulator:
         shap=expand(RESULTS.emulator("importance/{label}.parquet"), label=CONFIG.labels),
         drift=expand(RESULTS.emulator("drift/{label}.csv"), label=CONFIG.labels),
     output:
-        **figures("emulator", TARGETS.emulator_figures(), "emulator_figure", "emulator"),
+        **figures(
+            "emulator",
+            TARGETS.emulator_figures(),
+            "emulator_figure",
+            "emulator",
+            "emulator",
+        ),
     log:
         RESULTS.log("plot_emulator"),
     localrule: True
@@ -276,8 +282,8 @@ rule plot_cutflow:
             "overview",
             paths.CUTFLOW,
             "cutflow_figure",
-            figure="cutflow",
-            against="cuts",
+            section="cutflow",
+            shown="cutflow",
         ),
     log:
         RESULTS.log("plot_cutflow"),
@@ -302,9 +308,9 @@ rule summary:
     output:
         report(
             RESULTS.summary,
-            category="Summary",
-            labels={"table": "result"},
-            caption="../report/summary.rst",
+            category=FILES,
+            labels={"file": "result"},
+            caption="../report/result.rst",
         ),
     log:
         RESULTS.log("summary"),

@@ -26,14 +26,14 @@ rule fit_tables:
     output:
         parameters=report(
             RESULTS.fit_parameters,
-            category="Tables",
-            labels={"table": "fitted parameters"},
+            category=FILES,
+            labels={"file": "fitted parameters"},
             caption="../report/fit_parameters.rst",
         ),
         yields=report(
             RESULTS.fit_yields,
-            category="Tables",
-            labels={"table": "yields before and after fits"},
+            category=FILES,
+            labels={"file": "yields before and after fits"},
             caption="../report/fit_yields.rst",
         ),
     log:
@@ -51,7 +51,7 @@ rule plot_fits:
         fits=expand(RESULTS.fit, fit=CONFIG.fits, file="fit.json"),
         templates=RESULTS.templates,
     output:
-        **figures("fits", targets.fit_figures(CONFIG), "fit_figure", "fit"),
+        **figures("fits", targets.fit_figures(CONFIG), "fit_figure", "fits", "fit"),
     log:
         RESULTS.log("plot_fits"),
     localrule: True

@@ -32,8 +32,8 @@ rule templates:
         json=RESULTS.templates_json,
         yields=report(
             RESULTS.yields,
-            category="Tables",
-            labels={"table": "yields"},
+            category=FILES,
+            labels={"file": "yields"},
             caption="../report/yields.rst",
         ),
     log:
@@ -52,7 +52,11 @@ rule plot_templates:
         RESULTS.templates,
     output:
         **figures(
-            "templates", TARGETS.shown(), "templates_figure", "data and simulation"
+            "templates",
+            TARGETS.shown(),
+            "templates_figure",
+            "templates",
+            "data and simulation",
         ),
     log:
         RESULTS.log("plot_templates"),
@@ -75,8 +79,8 @@ rule plot_cutflow:
             "overview",
             paths.CUTFLOW,
             "cutflow_figure",
-            figure="cutflow",
-            against="cuts",
+            section="cutflow",
+            shown="cutflow",
         ),
     log:
         RESULTS.log("plot_cutflow"),
@@ -98,9 +102,9 @@ rule summary:
     output:
         report(
             RESULTS.summary,
-            category="Summary",
-            labels={"table": "result"},
-            caption="../report/summary.rst",
+            category=FILES,
+            labels={"file": "result"},
+            caption="../report/result.rst",
         ),
     log:
         RESULTS.log("summary"),

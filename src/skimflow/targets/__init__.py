@@ -7,6 +7,7 @@ from skimflow.targets.common import axes, data_samples, distinct_samples, select
 from skimflow.targets.cross_trigger import cross_trigger_figures, cross_trigger_settings
 from skimflow.targets.efficiency import (
     EfficiencyTargets,
+    comparison_settings,
     efficiency_settings,
     maps,
     one_kind,
@@ -22,6 +23,7 @@ from skimflow.targets.fits import fit_figures, fit_settings
 from skimflow.targets.inputs import InputFile, resolve
 from skimflow.targets.jobs import Targets
 from skimflow.targets.legs import leg_figures, leg_plot_settings, tag_and_probe_settings
+from skimflow.targets.pages import page_settings, page_tables, pages
 from skimflow.targets.plots import plot_settings, style_settings
 from skimflow.targets.scale_factors import other_measurements, other_tables, scale_factor_settings
 from skimflow.targets.templates import TemplatesTargets, template_plot_settings, template_settings
@@ -31,6 +33,7 @@ __all__ = [
     "InputFile",
     "Targets",
     "axes",
+    "comparison_settings",
     "cross_trigger_figures",
     "cross_trigger_settings",
     "data_samples",
@@ -45,6 +48,9 @@ __all__ = [
     "one_kind",
     "other_measurements",
     "other_tables",
+    "page_settings",
+    "page_tables",
+    "pages",
     "plot_settings",
     "probe_settings",
     "reported",

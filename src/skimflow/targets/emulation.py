@@ -25,7 +25,7 @@ class EmulationTargets(Targets):
     """Those of a trigger emulator."""
 
     config: EmulationConfig
-    rules = ("emulator",)
+    rules = ("result_page", "emulator")
     front = "emulator"
 
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:

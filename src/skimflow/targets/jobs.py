@@ -120,6 +120,10 @@ class Targets:
         """Files that the configuration names, with `path`, `url` and `sha256`."""
         return [self.config.certified_luminosity]
 
+    def pages(self) -> list[str]:
+        """Names of the report's pages, in its order."""
+        return ["result"]
+
     def tables(self) -> list[str]:
         """Tables that the report shows beside those of every measurement."""
         raise NotImplementedError

@@ -24,7 +24,7 @@ class TemplatesTargets(Targets):
 
     @property
     def rules(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("templates", "fits") if self.config.fits else ("templates",)
+        return ("result_page", "templates", *(["fits"] if self.config.fits else []))
 
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
         return {
