@@ -8,8 +8,7 @@ import pytest
 from scipy.stats import beta
 from statsmodels.stats.proportion import proportion_confint
 
-from skimflow.config import Measurement
-from skimflow.config.models import Interval
+from skimflow.config import Interval, Measurement
 from skimflow.efficiency.comparison import compare
 from skimflow.efficiency.intervals import METHODS
 from skimflow.io.outputs import write_csv

@@ -11,8 +11,8 @@ import pytest
 
 from skimflow import pages, wording
 from skimflow.analyses import hww_emu, tag_and_probe
-from skimflow.config import Measurement
-from skimflow.config.models import HwwEmu, TagAndProbe
+from skimflow.config import HwwEmu, Measurement
+from skimflow.config.tag_and_probe import TagAndProbe
 from skimflow.targets import page_settings
 from tests.tag_and_probe import MUON
 from tests.tag_and_probe import settings as legs
