@@ -32,8 +32,8 @@ rule templates:
         json=RESULTS.templates_json,
         yields=report(
             RESULTS.yields,
-            category="Tables",
-            labels={"table": "yields"},
+            category=FILES,
+            labels={"file": "yields"},
             caption="../report/yields.rst",
         ),
     log:
@@ -51,7 +51,13 @@ rule plot_templates:
     input:
         RESULTS.templates,
     output:
-        **figures("templates", TARGETS.shown(), "templates_figure", "data and simulation"),
+        **figures(
+            "templates",
+            TARGETS.shown(),
+            "templates_figure",
+            "templates",
+            "data and simulation",
+        ),
     log:
         RESULTS.log("plot_templates"),
     localrule: True
@@ -73,8 +79,8 @@ rule plot_cutflow:
             "overview",
             paths.CUTFLOW,
             "cutflow_figure",
-            figure="cutflow",
-            against="cuts",
+            section="cutflow",
+            shown="cutflow",
         ),
     log:
         RESULTS.log("plot_cutflow"),
@@ -92,12 +98,13 @@ rule summary:
         templates=RESULTS.templates,
         completeness=RESULTS.completeness,
         duplicates=RESULTS.duplicates,
+        fits=TARGETS.fits(),
     output:
         report(
             RESULTS.summary,
-            category="Summary",
-            labels={"table": "result"},
-            caption="../report/summary.rst",
+            category=FILES,
+            labels={"file": "result"},
+            caption="../report/result.rst",
         ),
     log:
         RESULTS.log("summary"),
@@ -105,6 +112,9 @@ rule summary:
     params:
         title=CONFIG.title,
         processes=list(CONFIG.processes),
-        code=fingerprint("skimflow.summary", "skimflow.histograms.tables"),
+        fits=list(CONFIG.fits),
+        code=fingerprint(
+            "skimflow.summary", "skimflow.histograms.tables", "skimflow.stats.measure"
+        ),
     script:
         "../../scripts/templates_summary.py"

@@ -1,7 +1,7 @@
 """What a configuration may say of an efficiency: probe, references, variables, fits, scale factors."""
 
 import itertools
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +16,7 @@ from skimflow.config.base import (
     known_variables,
     one_is_a_list,
 )
+from skimflow.config.cross_trigger import CrossTrigger
 from skimflow.config.measurement import Config
 from skimflow.config.scale_factors import ScaleFactor
 from skimflow.config.tag_and_probe import TagAndProbeReference
@@ -164,13 +165,25 @@ class HwwEmu(Model):
     min_met: float = Field(20, ge=0, description="PUPPI missing transverse momentum above this, GeV.")
 
 
+IntervalMethod = Literal["clopper_pearson", "wilson", "jeffreys", "bayes_uniform"]
+
+
 class Interval(Model):
     """How the uncertainty of an efficiency is stated."""
 
-    method: Literal["clopper_pearson", "wilson", "jeffreys", "bayes_uniform"] = Field(
+    method: IntervalMethod = Field(
         "clopper_pearson", description="Interval for unweighted counts; weighted counts use it on effective counts."
     )
     level: float = Field(0.682689492137086, gt=0, lt=1, description="Confidence level (0.6827 is one sigma).")
+    compare: Literal["all"] | tuple[IntervalMethod, ...] = Field(
+        (), description="Methods to show side by side in a table and a figure of their own, `all` or a list."
+    )
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Methods that are shown side by side, beginning with `method`; none unless asked for."""
+        others = get_args(IntervalMethod) if self.compare == "all" else self.compare
+        return tuple(dict.fromkeys((self.method, *others))) if others else ()
 
 
 class EfficiencyConfig(Config):
@@ -195,6 +208,9 @@ class EfficiencyConfig(Config):
         default_factory=dict,
         description="Scale factors, each a correction in `scalefactors.json.gz`; `null` leaves out those of a "
         "file that this one extends.",
+    )
+    cross_trigger: CrossTrigger | None = Field(
+        None, description="The efficiency of the probe, an OR of two cross triggers, from its legs; null for none."
     )
     interval: Interval = Field(default_factory=Interval, description="Uncertainty of efficiencies.")
 
@@ -304,4 +320,18 @@ class EfficiencyConfig(Config):
             if source is not self and factor.trigger not in source.selection.legs:
                 legs = ", ".join(source.selection.legs)
                 raise ValueError(f"scale_factors: {name}: trigger must be a leg of {factor.reference} ({legs})")
+        return self
+
+    @model_validator(mode="after")
+    def _cross_trigger_is_measured(self) -> "EfficiencyConfig":
+        if self.cross_trigger is None:
+            return self
+        if len(self.probe.any_of) != 2:
+            raise ValueError("cross_trigger: is the OR of two paths, so probe must have these two as any_of")
+        if any(prescale > 1 for prescale in self.probe.prescales.values()):
+            raise ValueError("cross_trigger: a path of the probe is prescaled, and legs know nothing of that")
+        try:
+            self.cross_trigger.check(self.tag_and_probe, self.variables)
+        except ValueError as error:
+            raise ValueError(f"cross_trigger: {error}") from None
         return self

@@ -13,13 +13,19 @@ from pydantic import BaseModel, ValidationError
 from skimflow.config.base import dataset_name
 from skimflow.config.datasets import Dataset, Site
 from skimflow.config.efficiency import EfficiencyConfig
+from skimflow.config.emulation import EmulationConfig
 from skimflow.config.measurement import Config
 from skimflow.config.templates import DATA, AgcTtbarConfig, TemplatesConfig, ZmumuConfig
 from skimflow.errors import ConfigError
 
 DATASETS = Path("config/datasets")
 SITES = Path("config/sites")
-MODELS: dict[str, type[Config]] = {"hww_emu": EfficiencyConfig, "zmumu": ZmumuConfig, "agc_ttbar": AgcTtbarConfig}
+MODELS: dict[str, type[Config]] = {
+    "hww_emu": EfficiencyConfig,
+    "zmumu": ZmumuConfig,
+    "agc_ttbar": AgcTtbarConfig,
+    "dimuon": EmulationConfig,
+}
 """What a configuration may say, by its `analysis`."""
 M = TypeVar("M", bound=BaseModel)
 
@@ -122,6 +128,7 @@ def load(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Measuremen
     if isinstance(config, EfficiencyConfig):
         _counted_somewhere(config, datasets, sources)
         _scale_factors(config, datasets, sources)
+        _cross_trigger(config, datasets, sources)
     return Measurement(config, datasets, _site(config, sources))
 
 
@@ -250,6 +257,21 @@ def _scale_factors(config: EfficiencyConfig, datasets: Mapping[str, Dataset], so
                 where = _origin(("scale_factors", name), sources) or "--config"
                 found = f"no dataset has the sample {sample} (known: {', '.join(known)})"
                 raise ConfigError(f"{where}: scale_factors.{name}.{key}: {found}{_guess(sample, known)}")
+
+
+def _cross_trigger(config: EfficiencyConfig, datasets: Mapping[str, Dataset], sources: list[tuple[str, dict]]) -> None:
+    """Legs are those of one sample."""
+    for flavour in ("muon", "electron") if config.cross_trigger else ():
+        legs = getattr(config.cross_trigger, flavour)
+        names = [n for n, d in datasets.items() if config.selection_of(n, d.kind) == legs.reference]
+        for key, kind in (("sample", "data"), ("simulation", "mc")):
+            known = sorted({datasets[name].sample for name in names if datasets[name].kind == kind})
+            chosen = getattr(legs, key)
+            if (chosen is None and len(known) > 1) or (chosen is not None and chosen not in known):
+                where = _origin(("cross_trigger",), sources) or "--config"
+                what = "several samples; name one" if chosen is None else f"no sample {chosen}"
+                found = f"reference {legs.reference} has {what} (known: {', '.join(known)})"
+                raise ConfigError(f"{where}: cross_trigger.{flavour}.{key}: {found}")
 
 
 def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[tuple[str, dict]]) -> str:

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from skimflow.config.base import Edges, Model, Name, RegularBins, increasing, one_is_a_list
 from skimflow.config.corrections import OBJECTS, Correction, Scale, Smear
+from skimflow.config.fits import FitModel
 from skimflow.config.measurement import Config
 
 DATA, PSEUDODATA = "data", "pseudodata"
@@ -78,6 +79,9 @@ class TemplatesConfig(Config):
         gt=0,
         description="What simulation is scaled to, pb⁻¹ (default: what `luminosity` tells of the processed sections).",
     )
+    fits: dict[Name, FitModel] = Field(
+        default_factory=dict, description="Fits of the templates, by name (they need the extra `fit`)."
+    )
 
     normalisation: Literal["weights", "events"] = Field(
         "weights",
@@ -116,6 +120,20 @@ class TemplatesConfig(Config):
         if kinds != sorted(kinds, reverse=True):
             raise ValueError("corrections: those of objects come before event weights, which look at corrected objects")
         return self
+
+    @model_validator(mode="after")
+    def _fitted(self) -> "TemplatesConfig":
+        for name, fit in self.fits.items():
+            wanted = {sample.process for sample in fit.samples.values()} | ({fit.data} if fit.data else set())
+            unknown = wanted - set(self.fitted_processes)
+            if unknown:
+                raise ValueError(f"fits: {name}: {', '.join(sorted(unknown))}: not among the processes")
+        return self
+
+    @property
+    def fitted_processes(self) -> tuple[str, ...]:
+        """Names of the processes that have templates."""
+        return tuple(self.processes)
 
     @model_validator(mode="after")
     def _samples_once(self) -> "TemplatesConfig":

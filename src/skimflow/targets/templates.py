@@ -10,6 +10,7 @@ from skimflow.errors import ConfigError
 from skimflow.provenance import fingerprint
 from skimflow.targets.common import certified_sha256, window
 from skimflow.targets.efficiency import NO_PROBE
+from skimflow.targets.fits import fit_figures
 from skimflow.targets.jobs import Targets
 
 
@@ -17,8 +18,11 @@ class TemplatesTargets(Targets):
     """Those of histograms."""
 
     config: TemplatesConfig
-    rules = ("templates",)
     front = "templates"
+
+    @property
+    def rules(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("result_page", "templates", *(["fits"] if self.config.fits else []))
 
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
         return {
@@ -76,10 +80,16 @@ class TemplatesTargets(Targets):
 
     def figures(self) -> list[str]:
         wanted = [("templates", name) for name in self.shown()] + [("overview", paths.CUTFLOW)]
+        wanted += [("fits", name) for name in fit_figures(self.config)]
         return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
 
     def tables(self) -> list[str]:
-        return [self.results.yields]
+        fitted = [self.results.fit_parameters, self.results.fit_yields] if self.config.fits else []
+        return [self.results.yields, *fitted]
+
+    def fits(self) -> list[str]:
+        """Results of all fits."""
+        return [self.results.fit.format(fit=name, file="fit.json") for name in self.config.fits]
 
 
 def _concerns(correction: Any, kind: str, process: str) -> bool:

@@ -51,7 +51,8 @@ def working_point(
     """Weight by P(data)/P(MC) (method 1a of the b-tagging group).
 
     With the tagging efficiency ε of simulation and the scale factor s of each jet it is
-    Π_tagged s · Π_untagged (1 - s·ε)/(1 - ε), where s·ε is at most 1.
+    Π_tagged s · Π_untagged (1 - s·ε)/(1 - ε). An efficiency in data, s·ε, is at most 1, for tagged jets too: else the
+    probabilities in data would not add up to 1.
 
     Args:
         heavy: scale factors of b and c jets, such as `deepJet_comb`.
@@ -76,8 +77,9 @@ def working_point(
 
     def ratio(heavy_key: str, light_key: str) -> Array:
         factor, _ = scale_factor(heavy_key, light_key)
-        failed = np.maximum(1 - factor * efficiency, 0) / np.where(tagged, 1, 1 - efficiency)
-        return np.where(tagged, factor, failed)
+        in_data = np.minimum(factor * efficiency, 1)
+        passed = np.divide(in_data, efficiency, out=factor.copy(), where=efficiency > 0)
+        return np.where(tagged, passed, (1 - in_data) / np.where(tagged, 1, 1 - efficiency))
 
     pairs = {
         name: Pair(*(ratio(*_keys(source, key)) for key in (source.up, source.down)))
