@@ -133,7 +133,7 @@ class TemplatesConfig(Config):
     @property
     def fitted_processes(self) -> tuple[str, ...]:
         """Names of the processes that have templates."""
-        return tuple(self.processes)
+        return (*self.processes, PSEUDODATA) if self.pseudodata else tuple(self.processes)
 
     @model_validator(mode="after")
     def _samples_once(self) -> "TemplatesConfig":
