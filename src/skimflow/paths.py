@@ -55,6 +55,7 @@ class Results:
         self.templates_json = f"{self.root}/templates.json"
         self.yields = f"{self.root}/yields.csv"
         self.fit = f"{self.root}/fits/{{fit}}/{{file}}"
+        self.learned = f"{self.root}/learning/{{file}}"
         self.fit_parameters = f"{self.root}/fit_parameters.csv"
         self.fit_yields = f"{self.root}/fit_yields.csv"
         self.luminosity = f"{self.root}/luminosity.csv"

@@ -99,11 +99,16 @@ def good_muons(columns: Columns, settings: Settings) -> np.ndarray:
     return good & (columns[f"Muon_{own['isolation']}"] < own["max_isolation"])
 
 
-def selected_jets(columns: Columns, settings: Settings, margin: float = 1.0) -> Jets:
-    """Jets above `margin` times the pT that is asked for."""
-    own, counts = settings["jets"], columns["nJet"]
+def good_jets(columns: Columns, settings: Settings, margin: float = 1.0) -> np.ndarray:
+    """Selected jets, above `margin` times the pT that is asked for; shape (jets,), bool."""
+    own = settings["jets"]
     good = (columns["Jet_pt"] > margin * own["min_pt"]) & (np.abs(columns["Jet_eta"]) < own["max_eta"])
-    good &= (columns["Jet_jetId"].astype(np.int64) >> own["id_bit"]) & 1 == 1
+    return good & ((columns["Jet_jetId"].astype(np.int64) >> own["id_bit"]) & 1 == 1)
+
+
+def selected_jets(columns: Columns, settings: Settings, margin: float = 1.0) -> Jets:
+    """The jets of `good_jets`."""
+    own, counts, good = settings["jets"], columns["nJet"], good_jets(columns, settings, margin)
     names = ("pt", "eta", "phi", "mass", own["btag"])
     # Sums of single precision depend on their order.
     values = (columns[f"Jet_{name}"][good].astype(float) for name in names)

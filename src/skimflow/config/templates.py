@@ -131,6 +131,11 @@ class TemplatesConfig(Config):
         return self
 
     @property
+    def learns(self) -> bool:
+        """Whether something is learned from the events."""
+        return False
+
+    @property
     def fitted_processes(self) -> tuple[str, ...]:
         """Names of the processes that have templates."""
         return (*self.processes, PSEUDODATA) if self.pseudodata else tuple(self.processes)
@@ -247,6 +252,34 @@ class AgcTtbar(Model):
     )
 
 
+class Assignment(Model):
+    """Which jet is which quark: boosted trees, one for the events of even number and one for the odd ones."""
+
+    process: Name = Field("ttbar", description="The process whose nominal samples are learned from.")
+    trees: int = Field(250, ge=1, description="Number of trees.")
+    leaves: int = Field(31, ge=2, description="Leaves of each tree.")
+    learning_rate: float = Field(0.1, gt=0, le=1, description="Weight of each tree.")
+    max_events: int = Field(20_000, ge=1, description="Train with at most so many events of each half.")
+    wrapped: bool = Field(
+        True, description="Differences of φ are angles; false subtracts them as the Grand Challenge does."
+    )
+    seed: int = Field(5, ge=0, description="Of the training.")
+
+
+class Separation(Model):
+    """A process against all others, from m_bjj and the pT of lepton and leading jet."""
+
+    signal: Name = Field("ttbar", description="The process that is to be told from the others.")
+    neighbours: tuple[int, ...] = Field(
+        (3, 5, 7, 9, 11, 13), min_length=1, description="Numbers of nearest neighbours."
+    )
+    depths: tuple[int, ...] = Field(
+        (5, 10, 15, 20, 25, 30, 35, 40, 45), min_length=1, description="Depths of decision trees."
+    )
+    test: float = Field(0.2, gt=0, lt=1, description="Fraction of events to judge with.")
+    seed: int = Field(5, ge=0, description="Of the split and of the trees.")
+
+
 _TAIL = 5
 """Standard deviations of a smearing that the margin must leave room for."""
 
@@ -256,6 +289,28 @@ class AgcTtbarConfig(TemplatesConfig):
 
     analysis: Literal["agc_ttbar"] = Field(description="Module of `skimflow.analyses` that selects the events.")
     selection: AgcTtbar = Field(default_factory=AgcTtbar, description="Cuts.")
+    assignment: Assignment | None = Field(
+        None,
+        description="Learn which jet is which quark (target `agc_training`, extra `ml`); needs `selection.partons`.",
+    )
+    separation: Separation | None = Field(
+        None, description="Learn to tell a process from the others (target `agc_training`, extra `ml`)."
+    )
+
+    @property
+    def learns(self) -> bool:
+        return self.assignment is not None or self.separation is not None
+
+    @model_validator(mode="after")
+    def _learned_processes_exist(self) -> "AgcTtbarConfig":
+        wanted = {"assignment: process": self.assignment and self.assignment.process}
+        wanted["separation: signal"] = self.separation and self.separation.signal
+        for where, name in wanted.items():
+            if name is not None and (name not in self.processes or name == DATA):
+                raise ValueError(f"{where}: {name} is no simulated process")
+        if self.assignment and not self.selection.partons:
+            raise ValueError("assignment: needs selection: partons, so that skims say where jets come from")
+        return self
 
     @model_validator(mode="after")
     def _known(self) -> "AgcTtbarConfig":

@@ -43,7 +43,7 @@ def histograms(events: str | Path, settings: Mapping[str, Any], output: str | Pa
     source = read_stamp(events)
     filling = _Filling(settings)
     good = any(facts["status"] == "ok" for facts in source["inputs"])
-    rows = [filling.rows(columns) for columns in _pieces(events)] if good else []
+    rows = [filling.rows(columns) for columns in pieces(events)] if good else []
     table = merge(assemble(part) for part in rows)
     write_table(table, output, {**stamp, "inputs": source["inputs"], "outside": filling.outside})
 
@@ -139,7 +139,7 @@ class _Filling:
             self.outside[name] = self.outside.get(name, 0) + number
 
 
-def _pieces(path: str | Path) -> Iterator[Columns]:
+def pieces(path: str | Path) -> Iterator[Columns]:
     """Events of a skim as flat columns, piece by piece; at least one piece, which may be empty."""
     file = pq.ParquetFile(path)
     if not file.num_row_groups:

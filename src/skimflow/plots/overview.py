@@ -13,6 +13,9 @@ from skimflow.counts import Axis
 from skimflow.counts.views import select
 from skimflow.plots.canvas import WIDTH, axis_title, colour, no_data
 
+_MANY = 6
+"""Datasets whose legend finds no room beside the lines."""
+
 
 def cutflow(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
     """Events left after each cut, one line a dataset, logarithmic; a panel for the datasets of each selection.
@@ -40,7 +43,11 @@ def _flow(axes: Axes, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
     positive = table["events"][table["events"] > 0]
     axes.set_ylim(bottom=positive.min() / 5 if len(positive) else 0.5, top=3 * max(table["events"].max(), 1))
     axes.set_ylabel("events")
-    axes.legend(fontsize="small")
+    if table["dataset"].nunique() > _MANY:  # above the lines, which leave no corner free
+        axes.set_ylim(top=300 * max(table["events"].max(), 1))
+        axes.legend(fontsize="x-small", ncols=2, loc="upper right")
+    else:
+        axes.legend(fontsize="small")
 
 
 def n_minus_one(

@@ -22,6 +22,7 @@ from skimflow.targets.emulation import EmulationTargets
 from skimflow.targets.fits import fit_figures, fit_settings
 from skimflow.targets.inputs import InputFile, resolve
 from skimflow.targets.jobs import Targets
+from skimflow.targets.learning import assignment_settings, learned_events, separation_settings
 from skimflow.targets.legs import leg_figures, leg_plot_settings, tag_and_probe_settings
 from skimflow.targets.pages import page_settings, page_tables, pages
 from skimflow.targets.plots import plot_settings, style_settings
@@ -32,6 +33,7 @@ from skimflow.targets.toys import toy_settings, truth_settings
 __all__ = [
     "InputFile",
     "Targets",
+    "assignment_settings",
     "axes",
     "comparison_settings",
     "cross_trigger_figures",
@@ -41,6 +43,7 @@ __all__ = [
     "efficiency_settings",
     "fit_figures",
     "fit_settings",
+    "learned_events",
     "leg_figures",
     "leg_plot_settings",
     "maps",
@@ -57,6 +60,7 @@ __all__ = [
     "resolve",
     "scale_factor_settings",
     "selections",
+    "separation_settings",
     "skim_settings",
     "stability_settings",
     "style_settings",

@@ -22,7 +22,12 @@ class TemplatesTargets(Targets):
 
     @property
     def rules(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("result_page", "templates", *(["fits"] if self.config.fits else []))
+        return (
+            "result_page",
+            "templates",
+            *(["fits"] if self.config.fits else []),
+            *(["agc_training"] if self.config.learns else []),
+        )
 
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
         return {
