@@ -61,7 +61,8 @@ def test_results(undisturbed: Checkout) -> None:
     sections = json.loads((root / "processed_lumis/datasets/small_G.json").read_text())
     assert sections == json.loads((root / "processed_lumis.json").read_text()) != {}
     recorded = re.search(r"^MuonEG: ([\d.]+ pb⁻¹) recorded, .*; runs in part, scaled .*: 3$", text, re.MULTILINE)
-    assert recorded and f"MuonEG: {recorded[1]}." in (root / "pages/measurement.html").read_text(encoding="utf-8")
+    assert recorded
+    assert f"MuonEG: {recorded[1]}." in (root / "pages/measurement.html").read_text(encoding="utf-8")
     for path in [*root.rglob("*.parquet")]:
         assert {"versions", "settings", "code"} <= set(read_stamp(path)), path
 
