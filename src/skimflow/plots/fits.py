@@ -160,7 +160,7 @@ def ranking(figure: Figure, table: pd.DataFrame, poi: str, settings: Mapping[str
     above.set_xlim(-2, 2)
     above.set_xticks([-1, 0, 1])
     above.minorticks_off()
-    above.tick_params(axis="x", labelsize="small", direction="in", pad=-24)
+    above.tick_params(axis="x", labelsize="small", length=0, pad=-24)
     above.text(0.5, 0.945, "pull (points)", transform=above.transAxes, ha="center", va="top", fontsize="small")
     keys = [Patch(facecolor=shade, alpha=0.55, label=f"{_SIGN[side]}σ after") for side, shade in sides]
     keys += [Patch(fill=False, edgecolor=shade, lw=1.5, label=f"{_SIGN[side]}σ before") for side, shade in sides]

@@ -117,7 +117,8 @@ class _Builder:
         process = self.model.samples[sample].process
         sides = [self.template(region, process, side).inside for side in (declared.up, declared.down) if side]
         effects, shapes = norm_and_shape(nominal.inside, *sides)
-        self.check_effects(f"{source} of {sample} in region {region}", effects)
+        mirrored = " (or its mirror image)" if declared.down is None else ""
+        self.check_effects(f"{source}{mirrored} of {sample} in region {region}", effects)
         modifiers = [{"name": name, "type": "normsys", "data": dict(zip(("hi", "lo"), effects, strict=True))}]
         if len(nominal.inside) > 1:  # one bin has no shape
             content = {side: shape.tolist() for side, shape in zip(("hi_data", "lo_data"), shapes, strict=True)}
