@@ -87,6 +87,15 @@ def mine(reference: Path) -> Likelihood:
     return Likelihood(build(from_settings(settings), read(reference)))
 
 
+def documented(column: int) -> dict[str, tuple[float, float]]:
+    """The parameters in a column of the table of docs/fits.md."""
+    text = (ROOT / "docs/fits.md").read_text(encoding="utf-8").replace("−", "-").replace("*", "")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line[0:1] == "|" and line.count(" ± ") == 2]
+    found = {row[0]: tuple(map(float, row[column].split(" ± "))) for row in rows}
+    assert len(found) == 2 + len(SYSTEMATICS)
+    return found
+
+
 # pyhf 0.7.6 checks workspaces with jsonschema's old interface; skimflow silences that, cabinetry called here does not.
 @pytest.mark.filterwarnings(r"ignore:jsonschema\.RefResolver is deprecated:DeprecationWarning")
 def test_the_fit_gives_the_numbers_of_the_issue_and_those_of_cabinetry(reference: Path, tmp_path: Path) -> None:
@@ -100,6 +109,9 @@ def test_the_fit_gives_the_numbers_of_the_issue_and_those_of_cabinetry(reference
     assert error == pytest.approx((result.interval[1] - result.interval[0]) / 2, rel=0.005)
     assert result.valid
     assert result.notes == ()
+    column = 1 if "_1_" in reference.name else 2
+    for name, (told, told_error) in documented(column).items():
+        assert result.of(name) == (pytest.approx(told, abs=1e-3), pytest.approx(told_error, abs=1e-3)), name
 
     import cabinetry
 

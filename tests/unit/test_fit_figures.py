@@ -60,6 +60,12 @@ def test_samples_are_stacked_to_the_total_and_data_divided_by_it() -> None:
     assert labels == ["data", "uncertainty", "b", "s"]
 
 
+def test_points_have_poisson_intervals() -> None:
+    """Of 0, 3 and 10 events, as Gehrels has them (Astrophys. J. 303 (1986) 336, tables 1 and 2, S = 1)."""
+    ends = np.array([0, 3, 10]) + np.array([[-1], [1]]) * fits._poisson(np.array([0, 3.0, 10]))
+    np.testing.assert_allclose(ends, [[0, 1.367, 6.891], [1.841, 5.918, 14.267]], atol=1e-3)
+
+
 def test_a_bin_without_a_prediction_has_no_ratio() -> None:
     below = painted(fits.data_and_prediction, region({"b": [6, 0, 1.0]}), "ht", "SR").axes[1]
     ratio = next(line for line in below.lines if len(line.get_ydata()) == 3)
@@ -73,6 +79,9 @@ def test_pulls_are_of_parameters_with_a_constraint() -> None:
     assert [text.get_text() for text in axes.texts] == ["−0.10 ± 0.98", "+0.40 ± 0.30"]
     wide = TABLE.assign(pull=[np.nan, 4.0, 0.0])
     assert painted(fits.pulls, wide).axes[0].get_xlim()[1] > 4.3
+    binned = TABLE.replace({"parameter": {"Luminosity": "staterror_SR[0]"}})
+    assert len(painted(fits.pulls, binned).axes[0].texts) == 1
+    assert len(painted(fits.pulls, binned, statistical=True).axes[0].texts) == 2
     assert painted(fits.pulls, TABLE.head(1)).axes[0].texts[0].get_text() == "no data"
 
 

@@ -218,11 +218,27 @@ def without(*names: str) -> dict[str, Template]:
             r"region SR: in bin 2 the prediction is \[0.0\] and the data are \[340.0\]; merge it",
         ),
         ({**CONTENTS, "sr_data": template(1, 2)}, "region SR: 2 bins of data, 4 of the prediction"),
+        (
+            {**CONTENTS, "sr_s": template(0, 0, 0, 0), "cr_s": template(0, 0, 0, 0)},
+            "mu acts on no sample with a yield, so it cannot be measured",
+        ),
     ],
 )
 def test_templates_that_cannot_be_fitted_are_refused(contents: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(from_settings(TWO), contents)
+
+
+def test_two_effects_on_one_sample_need_two_parameters() -> None:
+    both = {**TWO["systematics"], "lumi": {"type": "normalization", "up": 0.03, "parameter": "all"}}
+    with pytest.raises(ConfigError, match="parameter all acts twice on signal in region SR"):
+        two_regions(systematics={**both, "more": {"type": "normalization", "up": 0.1, "parameter": "all"}})
+    apart = {
+        name: {"type": "normalization", "samples": [name], "up": 0.1, "parameter": "all"} for name in TWO["samples"]
+    }
+    assert "all" in Likelihood(two_regions(systematics=apart)).names
+    with pytest.raises(ConfigError, match="it has no parameters"):
+        two_regions(poi=None, norm_factors={}, systematics={})
 
 
 def test_a_template_without_variances_has_no_stat_errors() -> None:
@@ -504,6 +520,7 @@ def test_a_blind_limit_shows_nothing_observed() -> None:
     assert table["observed"][1] > table["expected_median"][1]
     assert blind.data.tolist() == [110]
     assert significance(blind).blind
+    assert not limit(blind.with_data(blind.data)).blind
 
 
 # Toys

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from scipy.stats import chi2
 
 from skimflow.plots.canvas import axis_title, colour, no_data
 
@@ -53,7 +54,14 @@ def data_and_prediction(
 
 def _points(axes: Axes, edges: Array, data: Array) -> None:
     look = {"color": "black", "marker": "o", "ms": 5, "lw": 1.5, "ls": "none", "label": "data"}
-    axes.errorbar((edges[1:] + edges[:-1]) / 2, data, np.sqrt(np.abs(data)), **look)
+    axes.errorbar((edges[1:] + edges[:-1]) / 2, data, _poisson(data), **look)
+
+
+def _poisson(counts: Array) -> Array:
+    """Distances to the ends of Garwood's 68.3 % intervals, shape (2, n): no events is not no uncertainty."""
+    inside = chi2.cdf(1, 1)
+    low = np.where(counts > 0, chi2.ppf((1 - inside) / 2, 2 * np.maximum(counts, 1e-9)) / 2, 0)
+    return np.stack([counts - low, chi2.ppf((1 + inside) / 2, 2 * counts + 2) / 2 - counts])
 
 
 def _band(axes: Axes, edges: Array, middle: Array, half: Array, label: str) -> None:
@@ -67,7 +75,7 @@ def _ratio(axes: Axes, edges: Array, total: pd.DataFrame, data: Array) -> None:
     _band(axes, edges, np.ones(len(known)), np.nan_to_num(error / known), "")
     axes.axhline(1, color="0.4", lw=0.8, ls=":")
     look = {"color": "black", "marker": "o", "ms": 5, "lw": 1.5, "ls": "none"}
-    axes.errorbar((edges[1:] + edges[:-1]) / 2, data / known, np.sqrt(np.abs(data)) / known, **look)
+    axes.errorbar((edges[1:] + edges[:-1]) / 2, data / known, _poisson(data) / known, **look)
     reach = np.nanmax(np.abs(np.append(data / known - 1, error / known)), initial=_SMALL)
     reach = float(np.clip(1.2 * reach, _SMALL, 1))
     axes.set_ylim(1 - reach, 1 + reach)
@@ -80,13 +88,15 @@ def _reversed_legend(axes: Axes, title: str) -> None:
     axes.legend(handles[::-1], labels[::-1], fontsize="small", title=title, title_fontsize="small", ncols=2)
 
 
-def pulls(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
+def pulls(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any], statistical: bool = False) -> None:
     """Fitted values of parameters with a constraint, in units of their uncertainty before the fit.
 
     Args:
         table: that of `stats.fitting.Fit`.
+        statistical: show those of the finite simulation too, one a bin.
     """
-    rows, axes = table[table["pull"].notna()].iloc[::-1], figure.subplots()
+    shown = table["pull"].notna() & (statistical | ~table["parameter"].str.startswith("staterror_"))
+    rows, axes = table[shown].iloc[::-1], figure.subplots()
     places = np.arange(len(rows))
     figure.set_size_inches(figure.get_size_inches()[0], 2.2 + 0.42 * max(len(rows), 3))
     for reach, shade in ((2, _YELLOW), (1, _GREEN)):

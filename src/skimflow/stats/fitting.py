@@ -151,6 +151,7 @@ def minimise(
         values[place], held[place] = value, True
     minuit = Minuit(likelihood, values, name=likelihood.names)
     minuit.errordef = Minuit.LEAST_SQUARES  # -2 ln L
+    minuit.print_level = 0  # MINUIT has one for the whole process, which cabinetry sets to 1
     minuit.limits = [tuple(pair) for pair in likelihood.bounds]
     for name in fixed or {}:
         minuit.limits[name] = None
