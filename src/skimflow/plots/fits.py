@@ -27,7 +27,8 @@ def data_and_prediction(
         rows: those of one region in the table of `stats.yields.yields`.
         variable: the observable, for the axis title.
         text: which region, and before or after which fit.
-        settings: `samples`, if it is there, lists all samples: so one has the same colour in each region.
+        settings: `samples`, if it is there, lists all samples: so one has the same colour in each region;
+            `data` says what the points are.
     """
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     edges = np.append(rows.loc[rows["sample"] == "data", "low"], rows["high"].max())
@@ -42,7 +43,7 @@ def data_and_prediction(
         above.stairs(bottom + content, edges, baseline=bottom, **look)
         bottom = bottom + content
     _band(above, edges, total["yield"].to_numpy(), total["error"].to_numpy(), "uncertainty")
-    _points(above, edges, data["yield"].to_numpy())
+    _points(above, edges, data["yield"].to_numpy(), settings.get("data", "data"))
     above.set_ylabel("events")
     above.set_ylim(0, 1.6 * max((total["yield"] + total["error"]).max(), data["yield"].max(), 1e-9))
     _reversed_legend(above, text)
@@ -52,8 +53,8 @@ def data_and_prediction(
     figure.align_ylabels()
 
 
-def _points(axes: Axes, edges: Array, data: Array) -> None:
-    look = {"color": "black", "marker": "o", "ms": 5, "lw": 1.5, "ls": "none", "label": "data"}
+def _points(axes: Axes, edges: Array, data: Array, label: str) -> None:
+    look = {"color": "black", "marker": "o", "ms": 5, "lw": 1.5, "ls": "none", "label": label}
     axes.errorbar((edges[1:] + edges[:-1]) / 2, data, _poisson(data), **look)
 
 
