@@ -13,6 +13,7 @@ single precision, so that scores at the edge of a leaf change; LightGBM's text i
 without Python, reads it.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,7 +68,9 @@ def train(rows: Rows, label: Array, name: str, settings: Mapping[str, Any]) -> d
         state = "no event" if not label.any() else "every event"
         raise InputError("one_class", f"{name}: {state} of {len(label)} in the training fired it: nothing to learn")
     model: dict[str, Any] = {PREVALENCE: float(label.mean()), LIGHTGBM: _boost(rows.features, label, settings)}
-    model[LOGISTIC] = _logistic(rows.features, label)
+    # The order of a sum, and so its last bits, depends on how many threads add.
+    with need("threadpoolctl").threadpool_limits(settings["threads"]):
+        model[LOGISTIC] = _logistic(rows.features, label)
     start = settings["turn_on"]["thresholds"].get(name)
     if start:
         model[TURN_ON] = _fit_turn_on(rows.turn_on, label, start, settings["seed"])
@@ -104,8 +107,10 @@ def turn_on(parameters: Sequence[float], pt: Array) -> Array:
 
 def save(model: Mapping[str, Any], path: str | Path, text: str | Path | None = None) -> None:
     """Write a model, and its trees as LightGBM's text beside it."""
+    # A pickle remembers which equal texts were one object, which is chance; after JSON it knows the content only.
+    content = json.loads(json.dumps({"format": _FORMAT, **model}))
     with whole(path) as partial:
-        need("joblib").dump({"format": _FORMAT, **model}, partial, compress=("zlib", 3))
+        need("joblib").dump(content, partial, compress=("zlib", 3))
     if text:
         write_text(model[LIGHTGBM], text)
 
