@@ -16,8 +16,10 @@ class Toy(Model):
     seed: int = Field(ge=0, description="Datasets with one seed hold the same collisions, seen by other triggers.")
     codec: Literal["ZSTD", "LZMA", "ZLIB", "LZ4"] = Field("ZSTD", description="Compression.")
     filler: int = Field(0, ge=0, le=3000, description="Number of branches to fill up to (1380 in real files).")
-    physics: Literal["mixed", "dimuon"] = Field(
-        "mixed", description="What collides: `mixed` processes, or `dimuon`, data with a trigger of its own."
+    physics: Literal["mixed", "dimuon", "lepton_jets"] = Field(
+        "mixed",
+        description="What collides: `mixed` processes; `dimuon`, data with a trigger of its own; `lepton_jets`, "
+        "simulated decays of tops and W.",
     )
     muon_scale: float = Field(
         1.0, gt=0.5, lt=2, description="Muon momenta are measured as so many times the true ones."

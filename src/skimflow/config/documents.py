@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from skimflow.config.datasets import Dataset, Site
 from skimflow.config.efficiency import EfficiencyConfig, HwwEmu
 from skimflow.config.emulation import Dimuon, EmulationConfig
-from skimflow.config.templates import Zmumu, ZmumuConfig
+from skimflow.config.templates import AgcTtbar, AgcTtbarConfig, Zmumu, ZmumuConfig
 
 _INTRODUCTION = """# Configuration
 
@@ -31,6 +31,7 @@ redo efficiencies and plots; `style` redraws plots.
 _CHAPTERS = (
     ("Efficiency: `config/<name>.yaml`", EfficiencyConfig),
     ("Histograms of Z→μμ: `config/<name>.yaml`", ZmumuConfig),
+    ("Histograms of tt̄: `config/<name>.yaml`", AgcTtbarConfig),
     ("Trigger emulator: `config/<name>.yaml`", EmulationConfig),
     ("Dataset: `config/datasets/<name>.yaml`", Dataset),
     ("Site: `config/sites/<name>.yaml`", Site),
@@ -43,6 +44,7 @@ def documents() -> dict[str, str]:
         "config/schema.json": _schema(EfficiencyConfig, HwwEmu),
         "config/schema_dimuon.json": _schema(EmulationConfig, Dimuon),
         "config/schema_zmumu.json": _schema(ZmumuConfig, Zmumu),
+        "config/schema_agc_ttbar.json": _schema(AgcTtbarConfig, AgcTtbar),
         "config/datasets/schema.json": _schema(Dataset),
         "config/sites/schema.json": _schema(Site),
         "config/README.md": "\n".join([_INTRODUCTION, *(line for model in _CHAPTERS for line in _chapter(*model))]),

@@ -13,9 +13,10 @@ from skimflow.analyses.base import Columns, Objects
 from skimflow.errors import ConfigError
 from skimflow.physics.corrections import factors, jets, met, seeds
 from skimflow.physics.corrections import rochester as muons
+from skimflow.physics.corrections.domain import check_key
 from skimflow.physics.corrections.factors import Factor
 from skimflow.physics.corrections.files import CorrectionFile
-from skimflow.physics.corrections.weights import DOWN, UP, Weights
+from skimflow.physics.corrections.weights import DIRECTIONS, DOWN, UP, Pair, Weights
 
 Settings = Mapping[str, Any]
 _SHIFT = {UP: 1.0, DOWN: -1.0, "": 0.0}
@@ -50,7 +51,13 @@ class Chain:
 
     @property
     def changes_objects(self) -> bool:
-        return bool(self._objects)
+        """Whether nominal objects differ from those of the skim."""
+        return any(how["kind"] not in _ONLY_VARIED for how in self._objects)
+
+    @property
+    def steps(self) -> list[str]:
+        """Weights whose nominal value is something, each a step of the table of yields."""
+        return [how["name"] for how in self._weights if how["kind"] not in _ONLY_VARIED]
 
     def variations(self) -> list[Varied]:
         """Variations of objects, each with all the other corrections nominal."""
@@ -147,17 +154,22 @@ def _met_xy(columns: Columns, how: Settings, kind: str, varied: Varied) -> Colum
 
 
 def _scale(columns: Columns, how: Settings, kind: str, varied: Varied) -> Columns:
-    name = f"{how['collection']}_pt"
-    return {name: columns[name] * how["factor"]} if varied.source == how["name"] else {}
+    return _times(columns, how, how["factor"]) if varied.source == how["name"] else {}
 
 
 def _smear(columns: Columns, how: Settings, kind: str, varied: Varied) -> Columns:
     if varied.source != how["name"]:
         return {}
-    name, counts = f"{how['collection']}_pt", columns[f"n{how['collection']}"]
+    counts = columns[f"n{how['collection']}"]
     identity = seeds.Identity.of(columns).at(np.repeat(np.arange(len(counts)), counts))
     normal = seeds.normal(how["name"], identity, seeds.index_in_event(counts))
-    return {name: columns[name] * (1 + how["width"] * normal)}
+    return _times(columns, how, 1 + how["width"] * normal)
+
+
+def _times(columns: Columns, how: Settings, factor: np.ndarray | float) -> Columns:
+    """Momenta of a collection, and masses if asked, times a factor."""
+    names = [f"{how['collection']}_{name}" for name in (("pt", "mass") if how["mass"] else ("pt",))]
+    return {name: columns[name].astype(float) * factor for name in names}
 
 
 def _moved(columns: Columns, collection: str, pt: np.ndarray, missing: str | None) -> Columns:
@@ -205,6 +217,22 @@ def _factors(chosen: Objects, how: Settings) -> Factor:
     return factors.from_file(correction, chosen.columns, keys(how["name"]))
 
 
+def _variation(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor:
+    """1, and the variations that a file has for one object of each event."""
+    correction = _file(how).correction(how["key"], how["outside"])
+    for name, value in how["inputs"].items():
+        # A file may have a default for names that it does not know, and a slip would then vary nothing.
+        check_key(name, value, correction.keys(name), correction.where)
+    everyone = _legs(objects, how)
+    place = seeds.index_in_event(np.bincount(everyone.event, minlength=len(columns["run"])))
+    mine = place == how["index"]
+    chosen = Objects(everyone.event[mine], {name: values[mine] for name, values in everyone.columns.items()})
+    moved = [correction.evaluate({**chosen.columns, **how["inputs"], how["direction"]: way}) for way in DIRECTIONS]
+    pairs = {how["name"]: Pair(*(found.values for found in moved))}
+    factor = Factor(np.ones(len(chosen.event)), pairs, moved[0].outside | moved[1].outside)
+    return factors.product(factor, chosen.event, len(columns["run"]))
+
+
 def _prefiring(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor | None:
     return factors.prefiring(columns)
 
@@ -225,4 +253,7 @@ _WEIGHTS: dict[str, Callable[[Columns, Mapping[str, Objects], Settings], Factor 
     "lepton": _lepton,
     "trigger": _trigger,
     "prefiring": _prefiring,
+    "variation": _variation,
 }
+_ONLY_VARIED = ("scale", "smear", "variation")
+"""Those that leave nominal objects and weights as they are."""

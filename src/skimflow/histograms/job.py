@@ -63,7 +63,7 @@ class _Filling:
 
     def rows(self, columns: Columns) -> list[Rows]:
         """Those of a piece of events."""
-        base = columns["weight"]
+        base = np.ones(len(columns["weight"])) if self._settings["unweighted"] else columns["weight"]
         corrected = self._chain.corrected(columns)
         observed = self._observe(corrected)
         weights = self._chain.weights(corrected, observed.objects)
@@ -90,7 +90,8 @@ class _Filling:
 
     def _weighted(self, weights: Weights, linked: set[str]) -> Mapping[str, np.ndarray]:
         """Factors of the variations of weights, and of the first 1, 2, … weights."""
-        found = {f"{STAGE}{n}": weights.nominal(weights.names[:n]) for n in range(1, len(weights.names))}
+        steps = [name for name in weights.names if name in self._chain.steps]
+        found = {f"{STAGE}{n}": weights.nominal(steps[:n]) for n in range(1, len(steps))}
         if self._settings["varied"]:
             for source in weights.sources:
                 if source not in linked:

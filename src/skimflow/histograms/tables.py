@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from skimflow.errors import ConfigError, InputError
 from skimflow.histograms.checks import refuse_wrong, suspects
-from skimflow.histograms.collecting import Key, Sample, collect
+from skimflow.histograms.collecting import Key, Sample, collect, mixture
 from skimflow.histograms.filling import NOMINAL
 from skimflow.histograms.job import RAW, STAGE
 from skimflow.histograms.template import Template
@@ -19,6 +19,7 @@ from skimflow.io.outputs import read_stamp
 
 Templates = Mapping[Key, Template]
 _UNWEIGHTED = "generator weight"
+_DATA, _PSEUDODATA = "data", "pseudodata"
 
 
 def templates_of(counts: pa.Table, settings: Mapping[str, Any], completeness: Mapping[str, Any]) -> Templates:
@@ -37,8 +38,11 @@ def templates_of(counts: pa.Table, settings: Mapping[str, Any], completeness: Ma
         name: Sample(s["process"], s["cross_section"], s["variation"] or NOMINAL)
         for name, s in settings["samples"].items()
     }
-    templates = collect(counts, settings["axes"], samples, _luminosity(settings, completeness))
+    luminosity = _luminosity(settings, completeness)
+    templates = collect(counts, settings["axes"], samples, luminosity, settings["normalisation"])
     refuse_wrong(suspects(without_stages(templates)))
+    if settings["pseudodata"]:
+        return templates | mixture(templates, _PSEUDODATA, settings["pseudodata"])
     return templates
 
 
@@ -139,7 +143,7 @@ def summary(table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str,
         entries = rows.groupby("process", sort=False)["entries"].first()
         width = max(map(len, [*sums.index, "simulation"]))
         lines += ["", f"region {region}", f"  {'process':{width}}  {'events':>14}  {'error':>10}  {'entries':>10}"]
-        for name in [name for name in processes if name in sums.index]:
+        for name in [name for name in (*processes, _PSEUDODATA) if name in sums.index]:
             value, variance = sums.loc[name]
             lines.append(f"  {name:{width}}  {value:14,.1f}  {np.sqrt(variance):10,.1f}  {entries[name]:10,d}")
         lines += _ratio(sums, width)
@@ -150,11 +154,11 @@ def summary(table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str,
 
 
 def _ratio(sums: pd.DataFrame, width: int) -> list[str]:
-    simulated = sums.drop(index="data", errors="ignore").sum()
-    if "data" not in sums.index or not simulated["value"] > 0:
+    simulated = sums.drop(index=[_DATA, _PSEUDODATA], errors="ignore").sum()
+    if _DATA not in sums.index or not simulated["value"] > 0:
         return []
-    ratio = sums.loc["data", "value"] / simulated["value"]
-    parts = sums.loc["data", "variance"] / max(sums.loc["data", "value"], 1) ** 2
+    ratio = sums.loc[_DATA, "value"] / simulated["value"]
+    parts = sums.loc[_DATA, "variance"] / max(sums.loc[_DATA, "value"], 1) ** 2
     error = ratio * np.sqrt(parts + simulated["variance"] / simulated["value"] ** 2)
     total = f"  {'simulation':{width}}  {simulated['value']:14,.1f}  {np.sqrt(simulated['variance']):10,.1f}"
     return [total, f"  data / simulation = {ratio:.4f} ± {error:.4f} (statistical)"]

@@ -47,7 +47,11 @@ class Targets:
         number has grown; once it succeeds the number stays, and so do its outputs.
         """
         files = [
-            {"id": f.id, "lfn": f.lfn, "locked": {"uuid": f.uuid, "entries": f.entries} if f.uuid else None}
+            {
+                "id": f.id,
+                "lfn": f.lfn,
+                "locked": None if f.entries is None else {"uuid": f.uuid or None, "entries": f.entries},
+            }
             for f in self.jobs[dataset, job]
         ]
         failures, _ = self._failures.get((dataset, job), (0, False))

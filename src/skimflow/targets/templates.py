@@ -13,8 +13,6 @@ from skimflow.targets.efficiency import NO_PROBE
 from skimflow.targets.fits import fit_figures
 from skimflow.targets.jobs import Targets
 
-DATA = "data"
-
 
 class TemplatesTargets(Targets):
     """Those of histograms."""
@@ -52,7 +50,8 @@ class TemplatesTargets(Targets):
         return self._known
 
     def _of(self, name: str, dataset: Dataset) -> dict[str, Any]:
-        corrections = [c for c in self.config.corrections if c.only in (None, dataset.kind)]
+        place = sample_of(self.config, dataset)
+        corrections = [c for c in self.config.corrections if _concerns(c, dataset.kind, place["process"])]
         return {
             "dataset": name,
             "analysis": self.config.analysis,
@@ -60,7 +59,8 @@ class TemplatesTargets(Targets):
             "selection": self.config.selection.model_dump(mode="json"),
             "axes": axes(self.config),
             # A sample that stands for a variation of another is not varied itself.
-            "varied": dataset.kind == "mc" and not sample_of(self.config, dataset)["variation"],
+            "varied": dataset.kind == "mc" and not place["variation"],
+            "unweighted": self.config.normalisation == "events",
             "corrections": [_correction(correction) for correction in corrections],
         }
 
@@ -90,6 +90,11 @@ class TemplatesTargets(Targets):
     def fits(self) -> list[str]:
         """Results of all fits."""
         return [self.results.fit.format(fit=name, file="fit.json") for name in self.config.fits]
+
+
+def _concerns(correction: Any, kind: str, process: str) -> bool:
+    """Whether a correction is for datasets of this kind and process."""
+    return correction.only in (None, kind) and process in (getattr(correction, "processes", ()) or (process,))
 
 
 def _place(file: Any) -> str:
@@ -138,8 +143,14 @@ def template_settings(config: TemplatesConfig, datasets: dict[str, Dataset]) -> 
         "axes": axes(config),
         "samples": samples,
         "luminosity": config.integrated_luminosity,
+        "normalisation": config.normalisation,
+        "pseudodata": [[p.process, p.variation, p.factor] for p in config.pseudodata.parts]
+        if config.pseudodata
+        else [],
         "weights": [
-            c.name for c in config.corrections if c.kind not in ("rochester", "jets", "met_xy", "scale", "smear")
+            c.name
+            for c in config.corrections
+            if c.kind not in ("rochester", "jets", "met_xy", "scale", "smear", "variation")
         ],
     }
 
@@ -150,4 +161,5 @@ def template_plot_settings(config: TemplatesConfig) -> dict[str, Any]:
         "style": config.style.model_dump(mode="json"),
         "labels": {name: [o.label, o.unit] for name, o in config.observables.items()},
         "processes": {name: p.label or name for name, p in config.processes.items()},
+        "pseudodata": config.pseudodata.label if config.pseudodata else None,
     }
