@@ -6,6 +6,7 @@ rule histograms:
     input:
         events=RESULTS.skim_events,
         corrections=TARGETS.correction_files(),
+        models=TARGETS.models(),
     output:
         RESULTS.histograms,
     log:
@@ -105,6 +106,7 @@ rule summary:
     params:
         title=CONFIG.title,
         processes=list(CONFIG.processes),
+        signals=[name for name, p in CONFIG.processes.items() if not p.stacked],
         code=fingerprint("skimflow.summary", "skimflow.histograms.tables"),
     script:
         "../../scripts/templates_summary.py"

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from skimflow.config.datasets import Dataset, Site
 from skimflow.config.efficiency import EfficiencyConfig, HwwEmu
 from skimflow.config.templates import Zmumu, ZmumuConfig
+from skimflow.config.zprime import Zprime, ZprimeConfig
 
 _INTRODUCTION = """# Configuration
 
@@ -30,6 +31,7 @@ redo efficiencies and plots; `style` redraws plots.
 _CHAPTERS = (
     ("Efficiency: `config/<name>.yaml`", EfficiencyConfig),
     ("Histograms of Z→μμ: `config/<name>.yaml`", ZmumuConfig),
+    ("Histograms of Z′ → tt̄: `config/<name>.yaml`", ZprimeConfig),
     ("Dataset: `config/datasets/<name>.yaml`", Dataset),
     ("Site: `config/sites/<name>.yaml`", Site),
 )
@@ -40,6 +42,7 @@ def documents() -> dict[str, str]:
     return {
         "config/schema.json": _schema(EfficiencyConfig, HwwEmu),
         "config/schema_zmumu.json": _schema(ZmumuConfig, Zmumu),
+        "config/schema_zprime.json": _schema(ZprimeConfig, Zprime),
         "config/datasets/schema.json": _schema(Dataset),
         "config/sites/schema.json": _schema(Site),
         "config/README.md": "\n".join([_INTRODUCTION, *(line for model in _CHAPTERS for line in _chapter(*model))]),

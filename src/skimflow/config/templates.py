@@ -37,6 +37,10 @@ class Process(Model):
         description="By variation, samples of another simulation that take the place of the nominal ones.",
     )
 
+    stacked: bool = Field(
+        True, description="Part of what is expected; otherwise a signal that is shown as a line, and not added."
+    )
+
     _list = field_validator("samples", mode="before")(one_is_a_list)
 
     @field_validator("variations", mode="before")
@@ -60,6 +64,11 @@ class TemplatesConfig(Config):
         gt=0,
         description="What simulation is scaled to, pb⁻¹ (default: what `luminosity` tells of the processed sections).",
     )
+
+    @property
+    def regions(self) -> dict[str, tuple[str, ...]]:
+        """The regions of the selection, and the observables that each has."""
+        return self.selection.REGIONS  # type: ignore[attr-defined]
 
     @model_validator(mode="after")
     def _distinct(self) -> "TemplatesConfig":

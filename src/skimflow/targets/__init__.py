@@ -2,6 +2,7 @@
 
 from skimflow.config import EfficiencyConfig, Measurement
 from skimflow.config.templates import TemplatesConfig
+from skimflow.config.zprime import ZprimeConfig
 from skimflow.targets.common import axes, data_samples, distinct_samples, selections, windows
 from skimflow.targets.cross_trigger import cross_trigger_figures, cross_trigger_settings
 from skimflow.targets.efficiency import (
@@ -23,6 +24,7 @@ from skimflow.targets.plots import plot_settings
 from skimflow.targets.scale_factors import other_measurements, other_tables, scale_factor_settings
 from skimflow.targets.templates import TemplatesTargets, template_plot_settings, template_settings
 from skimflow.targets.toys import toy_settings, truth_settings
+from skimflow.targets.zprime import ZprimeTargets
 
 __all__ = [
     "InputFile",
@@ -58,7 +60,7 @@ __all__ = [
     "windows",
 ]
 
-_KINDS = {EfficiencyConfig: EfficiencyTargets, TemplatesConfig: TemplatesTargets}
+_KINDS = {EfficiencyConfig: EfficiencyTargets, ZprimeConfig: ZprimeTargets, TemplatesConfig: TemplatesTargets}
 
 
 def of(measurement: Measurement) -> Targets:

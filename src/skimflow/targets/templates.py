@@ -13,6 +13,8 @@ from skimflow.targets.efficiency import NO_PROBE
 from skimflow.targets.jobs import Targets
 
 DATA = "data"
+OBJECTS = ("rochester", "jets", "met_xy", "scale", "smear")
+"""Kinds of corrections that change what a selection sees."""
 
 
 class TemplatesTargets(Targets):
@@ -67,11 +69,14 @@ class TemplatesTargets(Targets):
     def sources(self) -> list[Any]:
         return [*super().sources(), *(c.file for c in self.config.corrections if hasattr(c, "file"))]
 
+    def models(self) -> list[str]:
+        """Files of what was learnt from the skims, for the histograms."""
+        return []
+
     def shown(self) -> list[str]:
         """Regions and observables that have a figure, joined by `-`."""
-        regions = self.config.selection.REGIONS
         return [
-            f"{region}-{name}" for region, own in regions.items() for name in self.config.observables if name in own
+            f"{region}-{name}" for region, own in self.config.regions.items() for name in self.config.observables if name in own
         ]
 
     def figures(self) -> list[str]:
@@ -129,7 +134,7 @@ def template_settings(config: TemplatesConfig, datasets: dict[str, Dataset]) -> 
         "samples": samples,
         "luminosity": config.integrated_luminosity,
         "weights": [
-            c.name for c in config.corrections if c.kind not in ("rochester", "jets", "met_xy", "scale", "smear")
+            c.name for c in config.corrections if c.kind not in OBJECTS
         ],
     }
 
@@ -140,4 +145,5 @@ def template_plot_settings(config: TemplatesConfig) -> dict[str, Any]:
         "style": config.style.model_dump(mode="json"),
         "labels": {name: [o.label, o.unit] for name, o in config.observables.items()},
         "processes": {name: p.label or name for name, p in config.processes.items()},
+        "lines": [name for name, p in config.processes.items() if not p.stacked],
     }

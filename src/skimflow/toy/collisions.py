@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skimflow.errors import InputError
-from skimflow.toy import dimuon, trigger
+from skimflow.toy import boosted, dimuon, trigger
 from skimflow.toy.decays import two_body
 
 Columns = dict[str, np.ndarray]
@@ -55,7 +55,8 @@ class Sample(NamedTuple):
     and `index` hold the same collisions, whatever primary dataset they are filtered for. `identified` is the fraction
     of electrons that keep their identification: nature's leptons are mostly from jets, so that hww_emu selects 0.2 % of
     MuonEG's events, where the toy has a third. `physics` is `mixed`, or `dimuon`: two muons and a trigger of their own
-    (`toy.dimuon`), collision data only. After the trigger, momenta of muons are measured wrong: times `muon_scale`, and
+    (`toy.dimuon`), collision data only; or `boosted`: energetic tops and W+jets with fat jets (`toy.boosted`), of which
+    collision data has a `mixture`, pairs of a process and its fraction. After the trigger, momenta of muons are measured wrong: times `muon_scale`, and
     smeared by the relative `muon_smear`.
     """
 
@@ -68,6 +69,7 @@ class Sample(NamedTuple):
     physics: str = "mixed"
     muon_scale: float = 1.0
     muon_smear: float = 0.0
+    mixture: tuple[tuple[str, float], ...] = ()
 
     @property
     def menu(self) -> trigger.Menu:
@@ -75,12 +77,16 @@ class Sample(NamedTuple):
         return MENUS[self.physics]
 
 
-MENUS = {"mixed": trigger.MENU, "dimuon": dimuon.MENU}
+MENUS = {"mixed": trigger.MENU, "dimuon": dimuon.MENU, "boosted": trigger.MENU}
 
 
 def collisions(sample: Sample) -> Iterator[Columns]:
     """Endless blocks of collisions, before any trigger selects them: flat NanoAOD columns with trigger bits."""
-    _known("process", sample.process, PROCESSES)
+    if sample.physics == "boosted":
+        for process in _boosted_mixture(sample):
+            boosted.check(process)
+    else:
+        _known("process", sample.process, PROCESSES)
     _known("era", sample.era, RUNS)
     _known("physics", sample.physics, MENUS)
     _known("primary dataset", sample.primary_dataset, sample.menu.primary_datasets)
@@ -90,7 +96,7 @@ def collisions(sample: Sample) -> Iterator[Columns]:
     block = 0
     while True:
         rng = np.random.default_rng([sample.seed, _era_number(sample), sample.index, block])
-        own = _dimuons(rng) if sample.physics == "dimuon" else _physics(mixture, rng)
+        own = _OWN[sample.physics](sample, rng) if sample.physics in _OWN else _physics(mixture, rng)
         columns = _identity(sample, block) | own
         if sample.identified < 1:
             columns |= _unidentified(columns, 1 - sample.identified, rng.spawn(1)[0])
@@ -180,12 +186,33 @@ def _physics(mixture: dict[str, float], rng: np.random.Generator) -> Columns:
     return _with_event(_leptons(flavour, process, rng) | _jets(process, rng), process, rng)
 
 
-def _dimuons(rng: np.random.Generator) -> Columns:
+def _boosted(sample: Sample, rng: np.random.Generator) -> Columns:
+    """Collisions of `toy.boosted`."""
+    found = boosted.generate(_boosted_mixture(sample), BLOCK, rng)
+    electrons = _electrons(found.leptons, found.exists & found.electron, rng)
+    muons = _muons(found.leptons, found.exists & ~found.electron, rng)
+    process = {"met": np.full(BLOCK, 20.0), "negative": 0}
+    columns = _with_event(electrons | muons | found.columns, process, rng)
+    pt, phi = np.hypot(*found.missing), np.arctan2(found.missing[1], found.missing[0])
+    for name, values in (("pt", pt), ("phi", phi)):
+        columns |= {f"{met}_{name}": values.astype(np.float32) for met in ("MET", "PuppiMET")}
+    return columns
+
+
+def _boosted_mixture(sample: Sample) -> dict[str, float]:
+    return {sample.process: 1.0} if sample.process else dict(sample.mixture) or boosted.MIXTURE
+
+
+def _dimuons(sample: Sample, rng: np.random.Generator) -> Columns:
     """Collisions of `toy.dimuon`: no electrons, few jets."""
     muons, exists = dimuon.muons(BLOCK, rng)
     process = {"jets": np.full(BLOCK, 0.5), "b_jets": np.zeros(BLOCK), "met": np.full(BLOCK, 20.0), "negative": 0}
     leptons = _electrons(muons, np.zeros_like(exists), rng) | _muons(muons, exists, rng)
     return _with_event(leptons | _jets(process, rng), process, rng)
+
+
+_OWN = {"dimuon": _dimuons, "boosted": _boosted}
+"""Generators of physics other than `mixed`."""
 
 
 def _with_event(columns: Columns, process: Columns, rng: np.random.Generator) -> Columns:
