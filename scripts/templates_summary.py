@@ -16,7 +16,8 @@ with reporting(snakemake.log[0]):
     completeness = json.loads(Path(files.completeness).read_text(encoding="utf-8"))
     duplicates = json.loads(Path(files.duplicates).read_text(encoding="utf-8"))
     lines = heading(params.title, completeness, duplicates)
-    lines += summary(pd.read_parquet(files.templates), params.processes, read_stamp(files.templates)["outside"])
+    outside = read_stamp(files.templates)["outside"]
+    lines += summary(pd.read_parquet(files.templates), params.processes, outside, params.signals)
     for name, path in zip(params.fits, files.fits, strict=True):
         lines += fitted(name, json.loads(Path(path).read_text(encoding="utf-8")))
     write_text("\n".join(lines) + "\n", snakemake.output[0])

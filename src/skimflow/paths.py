@@ -50,6 +50,7 @@ class Results:
         self.scale_factors_csv = f"{self.root}/scalefactors.csv"
         self.hepdata = f"{self.root}/hepdata/{{file}}.yaml"
         self.histograms = f"{self.root}/histograms/{{dataset}}/{{file}}.parquet"
+        self.classifier = f"{self.root}/classifier.json"
         self.templates = f"{self.root}/templates.parquet"
         self.templates_root = f"{self.root}/templates.root"
         self.templates_json = f"{self.root}/templates.json"

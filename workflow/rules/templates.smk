@@ -6,6 +6,7 @@ rule histograms:
     input:
         events=RESULTS.skim_events,
         corrections=TARGETS.correction_files(),
+        models=TARGETS.models(),
     output:
         RESULTS.histograms,
     log:
@@ -113,6 +114,7 @@ rule summary:
         title=CONFIG.title,
         processes=list(CONFIG.processes),
         fits=list(CONFIG.fits),
+        signals=[name for name, p in CONFIG.processes.items() if not p.stacked],
         code=fingerprint(
             "skimflow.summary", "skimflow.histograms.tables", "skimflow.stats.measure"
         ),

@@ -16,6 +16,7 @@ from skimflow.config.efficiency import EfficiencyConfig
 from skimflow.config.emulation import EmulationConfig
 from skimflow.config.measurement import Config
 from skimflow.config.templates import DATA, AgcTtbarConfig, TemplatesConfig, ZmumuConfig
+from skimflow.config.zprime import ZprimeConfig
 from skimflow.errors import ConfigError
 
 DATASETS = Path("config/datasets")
@@ -24,6 +25,7 @@ MODELS: dict[str, type[Config]] = {
     "hww_emu": EfficiencyConfig,
     "zmumu": ZmumuConfig,
     "agc_ttbar": AgcTtbarConfig,
+    "zprime": ZprimeConfig,
     "dimuon": EmulationConfig,
 }
 """What a configuration may say, by its `analysis`."""

@@ -41,6 +41,10 @@ class Process(Model):
         description="By variation, samples of another simulation that take the place of the nominal ones.",
     )
 
+    stacked: bool = Field(
+        True, description="Part of what is expected; otherwise a signal that is shown as a line, and not added."
+    )
+
     _list = field_validator("samples", mode="before")(one_is_a_list)
 
     @field_validator("variations", mode="before")
@@ -110,6 +114,11 @@ class TemplatesConfig(Config):
                 if name not in self.processes or name == DATA:
                     raise ValueError(f"corrections: {correction.name}: processes: {name} is no simulated process")
         return self
+
+    @property
+    def regions(self) -> dict[str, tuple[str, ...]]:
+        """The regions of the selection, and the observables that each has."""
+        return self.selection.REGIONS  # type: ignore[attr-defined]
 
     @model_validator(mode="after")
     def _distinct(self) -> "TemplatesConfig":

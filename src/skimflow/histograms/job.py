@@ -6,7 +6,8 @@ with generator weights and corrections only; what turns sums into yields is know
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +30,28 @@ RAW, STAGE, REGION = "raw", "stage_", "region"
 the events of each region."""
 
 
-def histograms(events: str | Path, settings: Mapping[str, Any], output: str | Path, stamp: Mapping[str, Any]) -> None:
+def histograms(
+    events: str | Path,
+    settings: Mapping[str, Any],
+    output: str | Path,
+    stamp: Mapping[str, Any],
+    models: Sequence[str | Path] = (),
+) -> None:
     """Fill the histograms of a skim.
 
     Args:
         events: a skim's selected events.
         settings: those of `targets.TemplatesTargets.histograms`.
         output: counts to write. A file that could not be read has none.
+        models: JSON files of what was learnt before, for analyses whose `observe` takes `models`.
 
     Raises:
         InputError: a column or a file of corrections is missing, or corrections give no finite numbers.
     """
     source = read_stamp(events)
-    filling = _Filling(settings)
+    filling = _Filling(settings, [json.loads(Path(path).read_text(encoding="utf-8")) for path in models])
     good = any(facts["status"] == "ok" for facts in source["inputs"])
-    rows = [filling.rows(columns) for columns in _pieces(events)] if good else []
+    rows = [filling.rows(columns) for columns in pieces(events)] if good else []
     table = merge(assemble(part) for part in rows)
     write_table(table, output, {**stamp, "inputs": source["inputs"], "outside": filling.outside})
 
@@ -51,13 +59,14 @@ def histograms(events: str | Path, settings: Mapping[str, Any], output: str | Pa
 class _Filling:
     """Fills pieces of events of one dataset."""
 
-    def __init__(self, settings: Mapping[str, Any]):
+    def __init__(self, settings: Mapping[str, Any], models: Sequence[Any]):
         self._settings = settings
         self._chain = Chain(settings["corrections"], settings["kind"])
         self._axes = {name: Axis(spec) for name, spec in settings["axes"].items()}
         self._observe = functools.partial(
             analyses.get(settings["analysis"]).observe,
             settings=settings["selection"],  # type: ignore[attr-defined]
+            **({"models": models} if models else {}),
         )
         self.outside: dict[str, int] = {}
 
@@ -139,7 +148,7 @@ class _Filling:
             self.outside[name] = self.outside.get(name, 0) + number
 
 
-def _pieces(path: str | Path) -> Iterator[Columns]:
+def pieces(path: str | Path) -> Iterator[Columns]:
     """Events of a skim as flat columns, piece by piece; at least one piece, which may be empty."""
     file = pq.ParquetFile(path)
     if not file.num_row_groups:

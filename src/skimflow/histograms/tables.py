@@ -127,13 +127,16 @@ def _steps(weights: Sequence[str], group: Mapping[str, Template]) -> Iterator[tu
     yield from ((name, name) for name in shown)
 
 
-def summary(table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str, int]) -> list[str]:
+def summary(
+    table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str, int], lines_only: Sequence[str] = ()
+) -> list[str]:
     """Lines for a terminal: yields of each region by process, and what was outside the bins of a correction.
 
     Args:
         table: of `to_table`.
         processes: in the order to show them.
         outside: by correction, in how many events an object was outside its bins.
+        lines_only: processes that are not part of what is expected.
     """
     lines = []
     nominal = table[table["variation"] == NOMINAL]
@@ -146,7 +149,7 @@ def summary(table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str,
         for name in [name for name in (*processes, _PSEUDODATA) if name in sums.index]:
             value, variance = sums.loc[name]
             lines.append(f"  {name:{width}}  {value:14,.1f}  {np.sqrt(variance):10,.1f}  {entries[name]:10,d}")
-        lines += _ratio(sums, width)
+        lines += _ratio(sums.drop(index=[name for name in lines_only if name in sums.index]), width)
     for name, number in outside.items():
         if number:
             lines.append(f"note: correction {name}: in {number:,} events an object was outside its bins")

@@ -13,6 +13,9 @@ from skimflow.targets.efficiency import NO_PROBE
 from skimflow.targets.fits import fit_figures
 from skimflow.targets.jobs import Targets
 
+OBJECTS = ("rochester", "jets", "met_xy", "scale", "smear", "variation")
+"""Kinds of corrections that are no weights of every event: those that change what a selection sees, and variations."""
+
 
 class TemplatesTargets(Targets):
     """Those of histograms."""
@@ -71,11 +74,17 @@ class TemplatesTargets(Targets):
     def sources(self) -> list[Any]:
         return [*super().sources(), *(c.file for c in self.config.corrections if hasattr(c, "file"))]
 
+    def models(self) -> list[str]:
+        """Files of what was learnt from the skims, for the histograms."""
+        return []
+
     def shown(self) -> list[str]:
         """Regions and observables that have a figure, joined by `-`."""
-        regions = self.config.selection.REGIONS
         return [
-            f"{region}-{name}" for region, own in regions.items() for name in self.config.observables if name in own
+            f"{region}-{name}"
+            for region, own in self.config.regions.items()
+            for name in self.config.observables
+            if name in own
         ]
 
     def figures(self) -> list[str]:
@@ -147,11 +156,7 @@ def template_settings(config: TemplatesConfig, datasets: dict[str, Dataset]) -> 
         "pseudodata": [[p.process, p.variation, p.factor] for p in config.pseudodata.parts]
         if config.pseudodata
         else [],
-        "weights": [
-            c.name
-            for c in config.corrections
-            if c.kind not in ("rochester", "jets", "met_xy", "scale", "smear", "variation")
-        ],
+        "weights": [c.name for c in config.corrections if c.kind not in OBJECTS],
     }
 
 
@@ -162,4 +167,5 @@ def template_plot_settings(config: TemplatesConfig) -> dict[str, Any]:
         "labels": {name: [o.label, o.unit] for name, o in config.observables.items()},
         "processes": {name: p.label or name for name, p in config.processes.items()},
         "pseudodata": config.pseudodata.label if config.pseudodata else None,
+        "lines": [name for name, p in config.processes.items() if not p.stacked],
     }
