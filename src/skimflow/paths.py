@@ -50,6 +50,8 @@ class Results:
         self.templates_root = f"{self.root}/templates.root"
         self.templates_json = f"{self.root}/templates.json"
         self.yields = f"{self.root}/yields.csv"
+        self.selection = f"{self.root}/selection.parquet"
+        self.selection_csv = f"{self.root}/selection.csv"
         self.luminosity = f"{self.root}/luminosity.csv"
         self.lumis_of = f"{self.root}/processed_lumis/{{kind}}/{{name}}.json"
         self.toy_luminosity = f"{self.root}/toy_luminosity.csv"

@@ -36,6 +36,13 @@ rule templates:
             labels={"table": "yields"},
             caption="../report/yields.rst",
         ),
+        selection=RESULTS.selection,
+        cutflow=report(
+            RESULTS.selection_csv,
+            category="Tables",
+            labels={"table": "selection"},
+            caption="../report/selection.rst",
+        ),
     log:
         RESULTS.log("templates"),
     localrule: True
@@ -51,7 +58,9 @@ rule plot_templates:
     input:
         RESULTS.templates,
     output:
-        **figures("templates", TARGETS.shown(), "templates_figure", "data and simulation"),
+        **figures(
+            "templates", TARGETS.shown(), "templates_figure", "data and simulation"
+        ),
     log:
         RESULTS.log("plot_templates"),
     localrule: True
@@ -64,7 +73,7 @@ rule plot_templates:
 
 
 rule plot_cutflow:
-    """Events left after each cut of the skim."""
+    """Events left after each cut of the skim, which is looser than the selection."""
     input:
         cutflow=RESULTS.cutflow,
         counts=RESULTS.counts,
@@ -84,6 +93,26 @@ rule plot_cutflow:
         code=fingerprint("skimflow.plots.overview"),
     script:
         "../../scripts/plot_cutflow.py"
+
+
+rule plot_selection:
+    """Cutflow and N-1 of the selection proper, with objects as they are corrected."""
+    input:
+        counts=RESULTS.selection,
+        cutflow=RESULTS.selection_csv,
+    output:
+        **figures(
+            "selection", TARGETS.selection_figures(), "selection_figure", "selection"
+        ),
+    log:
+        RESULTS.log("plot_selection"),
+    localrule: True
+    params:
+        shown=TARGETS.selection_figures(),
+        settings=targets.selection_plot_settings(CONFIG, TARGETS.datasets),
+        code=fingerprint("skimflow.plots.overview"),
+    script:
+        "../../scripts/plot_selection.py"
 
 
 rule summary:

@@ -61,14 +61,30 @@ class TemplatesConfig(Config):
         description="What simulation is scaled to, pb⁻¹ (default: what `luminosity` tells of the processed sections).",
     )
 
+    n_minus_one: dict[Name, RegularBins] = Field(
+        default_factory=dict,
+        description="Bins that show what each cut on an observable removes (default: those of the observable).",
+    )
+
     @model_validator(mode="after")
     def _distinct(self) -> "TemplatesConfig":
         for what, number in Counter(c.name for c in self.corrections).items():
-            if number > 1 or what in ("nominal", "raw"):
+            if number > 1 or what in ("nominal", "raw") or what.startswith("stage_"):
                 raise ValueError(f"corrections: {what}: this name is taken")
         kinds = [isinstance(correction, OBJECTS) for correction in self.corrections]
         if kinds != sorted(kinds, reverse=True):
             raise ValueError("corrections: those of objects come before event weights, which look at corrected objects")
+        return self
+
+    @model_validator(mode="after")
+    def _linked(self) -> "TemplatesConfig":
+        """Sources that a weight varies with are those of another correction."""
+        for correction in self.corrections:
+            linked = getattr(correction, "varies_with", None)
+            known = [source for other in self.corrections if other != correction for source in other.varied_as]
+            if linked is not None and linked not in known:
+                found = f"no other correction has this source (sources: {', '.join(dict.fromkeys(known)) or 'none'})"
+                raise ValueError(f"corrections: {correction.name}: varies_with: {linked}: {found}")
         return self
 
     @model_validator(mode="after")
@@ -124,7 +140,12 @@ class ZmumuConfig(TemplatesConfig):
 
     @model_validator(mode="after")
     def _known(self) -> "ZmumuConfig":
-        for name in self.observables:
-            if name not in self.selection.OBSERVABLES:
-                raise ValueError(f"observables: {name}: zmumu has {', '.join(self.selection.OBSERVABLES)}")
+        for key, names in (("observables", self.observables), ("n_minus_one", self.n_minus_one)):
+            for name in names:
+                if name not in self.selection.OBSERVABLES:
+                    raise ValueError(f"{key}: {name}: zmumu has {', '.join(self.selection.OBSERVABLES)}")
+        for correction in self.corrections:
+            other = correction.kind in ("jets", "btag", "btag_shape")
+            if other or getattr(correction, "collection", "Muon") != "Muon":
+                raise ValueError(f"corrections: {correction.name}: zmumu has muons and missing momentum only")
         return self

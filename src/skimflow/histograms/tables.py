@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from skimflow.counts.table import merge
+from skimflow.counts.views import select
 from skimflow.errors import ConfigError, InputError
 from skimflow.histograms.checks import refuse_wrong, suspects
-from skimflow.histograms.collecting import Key, Sample, collect
+from skimflow.histograms.collecting import Key, Sample, collect, factor
 from skimflow.histograms.filling import NOMINAL
-from skimflow.histograms.job import RAW, STAGE
+from skimflow.histograms.job import CUTFLOW, N_MINUS_ONE, RAW, STAGE
 from skimflow.histograms.template import Template
 from skimflow.io.outputs import read_stamp
 
@@ -33,13 +35,16 @@ def templates_of(counts: pa.Table, settings: Mapping[str, Any], completeness: Ma
         ConfigError: the luminosity is not known, or a template cannot be a variation.
         IncompleteError: a dataset was not processed.
     """
-    samples = {
+    templates = collect(counts, settings["axes"], _samples(settings), _luminosity(settings, completeness))
+    refuse_wrong(suspects(without_stages(templates)))
+    return templates
+
+
+def _samples(settings: Mapping[str, Any]) -> dict[str, Sample]:
+    return {
         name: Sample(s["process"], s["cross_section"], s["variation"] or NOMINAL)
         for name, s in settings["samples"].items()
     }
-    templates = collect(counts, settings["axes"], samples, _luminosity(settings, completeness))
-    refuse_wrong(suspects(without_stages(templates)))
-    return templates
 
 
 def _luminosity(settings: Mapping[str, Any], completeness: Mapping[str, Any]) -> float:
@@ -50,8 +55,8 @@ def _luminosity(settings: Mapping[str, Any], completeness: Mapping[str, Any]) ->
     known = [row["recorded_pb"] for row in rows if row["recorded_pb"] is not None]
     if all(sample["kind"] == "data" for sample in settings["samples"].values()):
         return 1.0  # nothing is scaled
-    if len(known) != 1:
-        found = "has none" if not known else f"has {len(known)} samples of data"
+    if len(known) != 1 or not known[0] > 0:
+        found = f"has {len(known)} samples of data" if len(known) > 1 else "has none" if not known else "is 0"
         raise ConfigError(
             f"integrated_luminosity: missing, and the account of luminosity {found}: give the luminosity in pb⁻¹, "
             "or `luminosity: {table: …}`"
@@ -121,6 +126,35 @@ def _steps(weights: Sequence[str], group: Mapping[str, Template]) -> Iterator[tu
     yield NOMINAL, NOMINAL
     shown = [v for v in group if v not in (NOMINAL, RAW) and not v.startswith(STAGE)]
     yield from ((name, name) for name in shown)
+
+
+def selected(counts: pa.Table) -> pa.Table:
+    """The rows of merged histograms that say what each cut does: cutflow and N-1."""
+    return merge([select(counts, kind) for kind in (CUTFLOW, N_MINUS_ONE)])
+
+
+def cutflow(counts: pa.Table, settings: Mapping[str, Any], completeness: Mapping[str, Any]) -> pd.DataFrame:
+    """Events of each region and dataset left after each cut of the selection, objects corrected; `skim` is before any.
+
+    Args:
+        counts, settings, completeness: as those of `templates_of`.
+
+    Returns:
+        Columns region, dataset, cut, events (unweighted) and expected: with generator weights, scaled to the
+        luminosity; no other weights.
+    """
+    luminosity, samples = _luminosity(settings, completeness), _samples(settings)
+    rows: list[tuple[str, str, str, int, float]] = []
+    table = select(counts, CUTFLOW).to_pandas()
+    table = table[table["reference"] != ""]  # those of the skims have no region
+    for (region, dataset), steps in table.groupby(["reference", "dataset"], sort=False):
+        steps = steps.sort_values("x")
+        scale = factor(counts, dataset, samples[dataset], luminosity)
+        first = steps.iloc[0]
+        rows.append((region, dataset, "skim", int(first["total_n"]), first["total_sumw"] * scale))
+        for step in steps.itertuples():
+            rows.append((region, dataset, step.name, int(step.passed_n), step.passed_sumw * scale))
+    return pd.DataFrame(rows, columns=["region", "dataset", "cut", "events", "expected"])
 
 
 def summary(table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str, int]) -> list[str]:

@@ -17,3 +17,8 @@ class Jagged(NamedTuple):
         counts, starts = self.counts[places], (np.cumsum(self.counts) - self.counts)[places]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         return Jagged(counts, self.values[np.repeat(starts, counts) + within])
+
+
+def event_of(counts: np.ndarray) -> np.ndarray:
+    """The event of each value, shape (Σ counts,), from how many values each event has, shape (events,)."""
+    return np.repeat(np.arange(len(counts)), counts)

@@ -21,6 +21,9 @@ def cutflow(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) ->
         table: cutflow.csv.
     """
     cuts = table.groupby("dataset", sort=False)["cut"].agg(tuple)
+    if cuts.empty:
+        no_data(figure.subplots())
+        return
     panels = figure.subplots(1, cuts.nunique(), squeeze=False)[0]
     width, height = figure.get_size_inches()
     figure.set_size_inches(width * (1 + 0.7 * (len(panels) - 1)), height)
@@ -60,7 +63,7 @@ def n_minus_one(
     """
     rows = select(counts, "n_minus_one", datasets)
     cuts = list(dict.fromkeys(name for _, name, _ in _order(counts) if name in set(rows["name"].to_pylist())))
-    columns = 3
+    columns = min(3, max(1, len(cuts)))
     panels = figure.subplots(max(1, -(-len(cuts) // columns)), columns, squeeze=False).reshape(-1)
     for panel in panels[len(cuts) :]:
         panel.set_axis_off()

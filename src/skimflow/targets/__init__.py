@@ -21,7 +21,12 @@ from skimflow.targets.jobs import Targets
 from skimflow.targets.legs import leg_figures, leg_plot_settings, tag_and_probe_settings
 from skimflow.targets.plots import plot_settings
 from skimflow.targets.scale_factors import other_measurements, other_tables, scale_factor_settings
-from skimflow.targets.templates import TemplatesTargets, template_plot_settings, template_settings
+from skimflow.targets.templates import (
+    TemplatesTargets,
+    selection_plot_settings,
+    template_plot_settings,
+    template_settings,
+)
 from skimflow.targets.toys import toy_settings, truth_settings
 
 __all__ = [
@@ -45,6 +50,7 @@ __all__ = [
     "reported",
     "resolve",
     "scale_factor_settings",
+    "selection_plot_settings",
     "selections",
     "skim_settings",
     "stability_settings",

@@ -5,6 +5,7 @@ from typing import Any
 from skimflow import paths
 from skimflow.config import Dataset
 from skimflow.config.base import RegularBins
+from skimflow.config.corrections import OBJECTS
 from skimflow.config.templates import TemplatesConfig
 from skimflow.errors import ConfigError
 from skimflow.provenance import fingerprint
@@ -13,6 +14,7 @@ from skimflow.targets.efficiency import NO_PROBE
 from skimflow.targets.jobs import Targets
 
 DATA = "data"
+SELECTION = (paths.CUTFLOW, paths.N_MINUS_ONE)
 
 
 class TemplatesTargets(Targets):
@@ -55,6 +57,7 @@ class TemplatesTargets(Targets):
             "kind": dataset.kind,
             "selection": self.config.selection.model_dump(mode="json"),
             "axes": axes(self.config),
+            "n_minus_one": n_minus_one_axes(self.config),
             # A sample that stands for a variation of another is not varied itself.
             "varied": dataset.kind == "mc" and not sample_of(self.config, dataset)["variation"],
             "corrections": [_correction(correction) for correction in corrections],
@@ -62,10 +65,10 @@ class TemplatesTargets(Targets):
 
     def correction_files(self) -> list[str]:
         """Files that corrections are read from."""
-        return list(dict.fromkeys(_place(c.file) for c in self.config.corrections if hasattr(c, "file")))
+        return list(dict.fromkeys(_place(file) for c in self.config.corrections for file in c.files.values()))
 
     def sources(self) -> list[Any]:
-        return [*super().sources(), *(c.file for c in self.config.corrections if hasattr(c, "file"))]
+        return [*super().sources(), *(file for c in self.config.corrections for file in c.files.values())]
 
     def shown(self) -> list[str]:
         """Regions and observables that have a figure, joined by `-`."""
@@ -74,12 +77,17 @@ class TemplatesTargets(Targets):
             f"{region}-{name}" for region, own in regions.items() for name in self.config.observables if name in own
         ]
 
+    def selection_figures(self) -> list[str]:
+        """What is shown of the cuts of each region, joined to its name by `-`."""
+        return [f"{what}-{region}" for region in self.config.selection.REGIONS for what in SELECTION]
+
     def figures(self) -> list[str]:
         wanted = [("templates", name) for name in self.shown()] + [("overview", paths.CUTFLOW)]
+        wanted += [("selection", name) for name in self.selection_figures()]
         return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
 
     def tables(self) -> list[str]:
-        return [self.results.yields]
+        return [self.results.yields, self.results.selection_csv]
 
 
 def _place(file: Any) -> str:
@@ -90,9 +98,7 @@ def _place(file: Any) -> str:
 
 def _correction(correction: Any) -> dict[str, Any]:
     said = correction.model_dump(mode="json")
-    if hasattr(correction, "file"):
-        said["file"] = {"path": _place(correction.file), "sha256": correction.file.sha256}
-    return said
+    return said | {key: {"path": _place(file), "sha256": file.sha256} for key, file in correction.files.items()}
 
 
 def axes(config: TemplatesConfig) -> dict[str, Any]:
@@ -102,6 +108,12 @@ def axes(config: TemplatesConfig) -> dict[str, Any]:
         bins = observable.bins
         found[name] = [bins.bins, bins.low, bins.high] if isinstance(bins, RegularBins) else {"edges": list(bins)}
     return found
+
+
+def n_minus_one_axes(config: TemplatesConfig) -> dict[str, Any]:
+    """Those that show what cuts remove."""
+    own = {name: [bins.bins, bins.low, bins.high] for name, bins in config.n_minus_one.items()}
+    return axes(config) | own
 
 
 def sample_of(config: TemplatesConfig, dataset: Dataset) -> dict[str, Any]:
@@ -128,10 +140,15 @@ def template_settings(config: TemplatesConfig, datasets: dict[str, Dataset]) -> 
         "axes": axes(config),
         "samples": samples,
         "luminosity": config.integrated_luminosity,
-        "weights": [
-            c.name for c in config.corrections if c.kind not in ("rochester", "jets", "met_xy", "scale", "smear")
-        ],
+        "weights": [c.name for c in config.corrections if not isinstance(c, OBJECTS)],
     }
+
+
+def selection_plot_settings(config: TemplatesConfig, datasets: dict[str, Dataset]) -> dict[str, Any]:
+    """Everything that figures of cuts depend on beside their counts; `datasets` are those of N-1: data, if there are
+    any, else all."""
+    data = [name for name, dataset in datasets.items() if dataset.kind == "data"]
+    return {**template_plot_settings(config), "axes": n_minus_one_axes(config), "datasets": data or list(datasets)}
 
 
 def template_plot_settings(config: TemplatesConfig) -> dict[str, Any]:
