@@ -134,6 +134,7 @@ rule summary:
     params:
         title=CONFIG.title,
         processes=list(CONFIG.processes),
+        luminosity=CONFIG.integrated_luminosity,
         code=fingerprint("skimflow.summary", "skimflow.histograms.tables"),
     script:
         "../../scripts/templates_summary.py"

@@ -43,7 +43,7 @@ def select(columns: Columns, settings: Mapping[str, Any]) -> Selection:
     events = len(columns["nMuon"])
     muons = _muons(columns, settings, settings["margin"])
     cuts = _passing(columns, muons, _opposite(muons, events), settings)
-    return Selection(cuts.steps(), {}, [], derived=_generated(columns))
+    return Selection(cuts.steps(), {}, [], derived=generated_momenta(columns))
 
 
 def observe(columns: Columns, settings: Mapping[str, Any]) -> Observed:
@@ -87,12 +87,13 @@ def _legs(z: Pairs, muons: Leptons, passed: np.ndarray) -> Objects:
     return Objects(both.event, {"pt": both.pt, "eta": both.eta, "phi": both.phi})
 
 
-def _generated(columns: Columns) -> Columns:
+def generated_momenta(columns: Columns) -> Columns:
     """pT of the generated muon of each muon, NaN without one (GeV); nothing in files that do not tell."""
     if not all(name in columns for name in _GENERATED):
         return {}
     match, pt = columns["Muon_genPartIdx"].astype(np.int64), columns["GenPart_pt"]
-    first = np.repeat(np.cumsum(columns["nGenPart"]) - columns["nGenPart"], columns["nMuon"])
+    number = columns["nGenPart"].astype(np.int64)  # unsigned in files, and numpy adds those to signed ones as floats
+    first = np.repeat(np.cumsum(number) - number, columns["nMuon"])
     found = match >= 0
     result = np.full(len(match), np.nan, np.float32)
     result[found] = pt[(first + match)[found]]

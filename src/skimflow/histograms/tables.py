@@ -163,7 +163,7 @@ def summary(table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str,
     Args:
         table: of `to_table`.
         processes: in the order to show them.
-        outside: by correction, in how many events an object was outside its bins.
+        outside: by correction, in how many selected events an object was outside its bins.
     """
     lines = []
     nominal = table[table["variation"] == NOMINAL]
@@ -179,8 +179,20 @@ def summary(table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str,
         lines += _ratio(sums, width)
     for name, number in outside.items():
         if number:
-            lines.append(f"note: correction {name}: in {number:,} events an object was outside its bins")
+            lines.append(f"note: correction {name}: in {number:,} selected events an object was outside its bins")
     return lines
+
+
+def part_of_luminosity(luminosity: float | None, completeness: Mapping[str, Any]) -> list[str]:
+    """A warning where simulation is scaled to a declared luminosity (pb⁻¹), but data are only a part of it."""
+    rows = [row for row in completeness["luminosity"]["rows"] if row["dataset"] == "all"]
+    certified, processed = (sum(row[what] for row in rows) for what in ("certified", "processed"))
+    if luminosity is None or processed == certified:
+        return []
+    return [
+        f"warning: simulation is scaled to integrated_luminosity, {luminosity:,g} pb⁻¹, but only {processed:,} of "
+        f"{certified:,} certified sections were processed"
+    ]
 
 
 def _ratio(sums: pd.DataFrame, width: int) -> list[str]:
