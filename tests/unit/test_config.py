@@ -148,7 +148,7 @@ def test_shipped_configurations_are_valid(path: Path) -> None:
             {"references": {"met": {"method": "orthogonl"}}},
             "references.met: 'method' must be one of 'none', 'orthogonal'",
         ),
-        ({"references": {"met": {"paths": ["HLT_a"]}}}, "references.met: 'method' must be one of"),
+        ({"references": {"met": {"paths": ["HLT_a"]}}}, "references.met: 'method' is missing"),
         ({"references": {"none": {"method": "none", "paths": []}}}, "references.none.paths: unknown key"),
         (
             {"references": {"met": {**MET, "pathes": ["HLT_a"]}}},
@@ -447,6 +447,56 @@ def test_models_are_frozen(measurement) -> None:
 @pytest.mark.parametrize("path", documents())
 def test_generated_documents_are_up_to_date(path: str) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == documents()[path], "run `make schema`"
+
+
+def corrected(place: int, *drop: str, **changes: object) -> dict:
+    """The corrections of the Z→μμ demo (Rochester, pileup, muon identification) with one of them changed."""
+    every = read_yaml(ROOT / "config/zmumu_demo.yaml")["corrections"]
+    every[place] = {key: value for key, value in {**every[place], **changes}.items() if key not in drop}
+    return {"corrections": every}
+
+
+JETS = {"name": "jets", "kind": "jets", "file": {"path": "x", "sha256": "0" * 64}, "scale": "Summer19UL16_V7_MC"}
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        (corrected(0, kind="rochestr"), "corrections.0: 'kind' must be one of 'rochester', 'muon_scale',"),
+        (corrected(0, kind="rochestr"), "not 'rochestr' (did you mean rochester?)"),
+        (corrected(2, "kind"), "corrections.2: 'kind' is missing"),
+        (corrected(1, keey="x"), "corrections.1.keey: unknown key (did you mean key?)"),
+        (corrected(1, "key"), "corrections.1.key: missing"),
+        (corrected(2, eta="sigend"), "corrections.2.eta: input should be 'absolute' or 'signed', not 'sigend'"),
+        (corrected(1, name="muon_id"), "corrections: muon_id: this name is taken"),
+        (corrected(1, name="stage_1"), "corrections: stage_1: this name is taken"),
+        (corrected(0, met="PfMET"), "corrections.0.met: input should be 'MET' or 'PuppiMET', not 'PfMET'"),
+        (corrected(2, varies_with="muonscale"), "muon_id: varies_with: muonscale: no other correction has this source"),
+        (corrected(2, varies_with="muonscale"), "(sources: muon_scale, pileup)"),
+        (corrected(2, only="data"), "corrections.2.only: input should be 'mc', not 'data'"),
+        (corrected(2, collection="Electron"), "corrections: muon_id: zmumu has muons and missing momentum only"),
+        ({"corrections": [JETS]}, "corrections: jets: zmumu has muons and missing momentum only"),
+        (corrected(1, file={"path": "x.json"}), "corrections.1.file: sha256 is missing: files of the same name"),
+        (corrected(1, file={"path": "x", "toy": "pileup.json"}), "corrections.1.file: give either path, url or toy"),
+        (corrected(2, kind="trigger", efficiency=1.2), "efficiency must be above 0 and below 1, not 1.2"),
+        (corrected(2, kind="trigger", efficiency_key="e"), "a file of efficiencies and efficiency_key belong together"),
+        ({"corrections": corrected(0)["corrections"][::-1]}, "those of objects come before event weights"),
+        ({"observables": {"masss": {"label": "x", "bins": [1, 2]}}}, "observables: masss: zmumu has mass, pt,"),
+        ({"n_minus_one": {"m": {"bins": 1, "low": 0, "high": 2}}}, "n_minus_one: m: zmumu has mass, pt,"),
+        ({"processes": {"Z": {"samples": ["DY"]}}}, "processes: none has the sample DYJetsToLL of dataset toy_Z"),
+        ({"processes": {"Z": {"samples": ["DYJetsToLL", "SingleMuon"]}}}, "sample SingleMuon is listed twice"),
+        (
+            {"datasets": ["toy_SingleMuon_raw", "toy_DY"]},
+            "dataset toy_DY: cross_section: missing (pb), so it cannot be",
+        ),
+        ({"selection": {"pair": "nearest"}}, "selection.pair: input should be 'nearest_z' or 'leading', not 'nearest'"),
+        ({"analysis": "zmumuu"}, "not 'zmumuu' (did you mean zmumu?)"),
+    ],
+)
+def test_mistakes_of_histograms_are_told(over: dict, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(merge(read_yaml("config/zmumu_demo.yaml"), over), ["config/zmumu_demo.yaml"])
+    assert message in str(caught.value)
 
 
 def named_schema(path: Path) -> Path:
