@@ -295,9 +295,8 @@ def _which(problem: Mapping) -> str:
     if problem["type"] == "union_tag_not_found":
         return f"{context['discriminator']} is missing"
     known, word = context["expected_tags"], context["tag"]
-    return (
-        f"{context['discriminator']} must be one of {known}, not {word!r}{_guess(word, known.strip("'").split("', '"))}"
-    )
+    guess = _guess(word, known.strip("'").split("', '"))
+    return f"{context['discriminator']} must be one of {known}, not {word!r}{guess}"
 
 
 def _other_branch(problem: Mapping) -> bool:
