@@ -146,8 +146,8 @@ class TemplatesConfig(Config):
 
     @property
     def fitted_processes(self) -> tuple[str, ...]:
-        """Names of the processes that have templates."""
-        return tuple(self.processes)
+        """Names of the processes that have templates, pseudodata among them."""
+        return (*self.processes, *([PSEUDODATA] if self.pseudodata else []))
 
     @model_validator(mode="after")
     def _linked(self) -> "TemplatesConfig":
