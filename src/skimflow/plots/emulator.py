@@ -42,10 +42,8 @@ def precision_recall(figure: Figure, facts: Mapping[str, Any], settings: Mapping
     axes.axhline(facts["prevalence"], color="0.5", lw=1.5, ls=":", label=f"prevalence {facts['prevalence']:.3f}")
     _attainable(axes, facts, "ap")
     highest = max((_highest(curve) for _, curve in _curves(facts)), default=1.0)
-    _finish(axes, facts, "efficiency (recall)", "precision", "lower left")
+    _finish(axes, facts, "efficiency (recall)", "precision", "upper right" if facts["prescaled"] else "lower left")
     axes.set_ylim(0, min(1.02, 2.2 * max(highest, facts["prevalence"])) if facts["prescaled"] else 1.02)
-    if facts["prescaled"]:
-        axes.legend(loc="upper right", fontsize="x-small")
 
 
 def calibration(figure: Figure, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
