@@ -33,7 +33,7 @@ PATH = LABELS[0]
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return emulator.make(tmp_path_factory.mktemp("emulator"), 40_000)
+    return emulator.make(tmp_path_factory.mktemp("emulator"), 30_000)
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +293,7 @@ def test_masked_labels_are_never_false(small: Toy, tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     write_table(table.set_column(place, PATH, pa.nulls(len(table), pa.bool_())), other, read_stamp(small.skims[1]))
     found = Tables(tmp_path / "p.parquet", tmp_path / "e.parquet")
-    chosen = settings(labels={PATH: {"prescale": 1}}, splits={"event": 2})
+    chosen = settings(labels={PATH: {"prescale": 1}}, splits={"event": 2}, lightgbm={"rounds": 5})
     steps.table([small.skims[0], other], chosen, found, tmp_path / "t.json", STAMP)
     label = tables.columns(found.events, [PATH])[PATH]
     masked = json.loads((tmp_path / "t.json").read_text())["masked"][PATH]

@@ -8,9 +8,10 @@ A model is kept as plain numbers and text, so that its file does not depend on t
 - `turn_on`: what one would do with a plot: a plateau times a turn-on in the pT of each of two muons.
 - `prevalence`: every event gets the fraction of the training that fired.
 
-ONNX is not written. Its converter (onnxmltools 1.16, with skl2onnx, onnx and protobuf: 10 MB) works with thresholds in
-single precision, so that scores at the edge of a leaf change; LightGBM's text is exact, and LightGBM, a C library
-without Python, reads it.
+The portable form is LightGBM's text, which is exact, and which LightGBM's C library reads without Python. ONNX is not
+written: its converter is alive (onnxmltools 1.16 on a LightGBM 4.7 model gives the same scores to 2e-7, in single
+precision), but it brings four more packages, 42 MB, and needs a runtime to be checked with. Who wants it has it with
+one call: `onnxmltools.convert_lightgbm(lightgbm.Booster(model_file=...), ...)`.
 """
 
 import json
