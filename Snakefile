@@ -27,7 +27,7 @@ if not workflow.configfiles:
 try:
     if workflow.is_main_process:
         session.refuse_after_a_kill(sys.argv[1:])
-    TARGETS = targets.Targets(load(config, workflow.configfiles))
+    TARGETS = targets.of(load(config, workflow.configfiles))
 except SkimflowError as error:
     sys.exit(f"error: {error}")
 
@@ -43,7 +43,7 @@ wildcard_constraints:
     file=r"[A-Za-z0-9_.-]+",
 
 
-report: "workflow/report/workflow.rst"
+report: f"workflow/report/{TARGETS.front}.rst"
 
 
 include: "workflow/rules/common.smk"
@@ -51,7 +51,7 @@ include: "workflow/rules/handlers.smk"
 
 
 rule all:
-    """Everything: counts, efficiencies, figures, the summary and the report."""
+    """Everything: counts, results, figures, the summary and the report."""
     default_target: True
     input:
         locked,
@@ -63,5 +63,9 @@ rule all:
 include: "workflow/rules/catalog.smk"
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/skim.smk"
-include: "workflow/rules/measurement.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/bookkeeping.smk"
+
+
+for what in TARGETS.rules:
+
+    include: f"workflow/rules/{what}.smk"

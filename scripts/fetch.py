@@ -1,4 +1,4 @@
-"""Rule `fetch_certified`."""
+"""Rule `fetch`."""
 
 from skimflow.catalog.fetch import fetch
 from skimflow.logs import reporting

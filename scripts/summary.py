@@ -15,4 +15,6 @@ with reporting(snakemake.log[0]):
     duplicates = json.loads(Path(snakemake.input.duplicates).read_text(encoding="utf-8"))
     truth = json.loads(Path(snakemake.input.truth[0]).read_text(encoding="utf-8")) if snakemake.input.truth else None
     legs = pd.read_parquet(snakemake.input.legs[0]) if snakemake.input.legs else None
-    write_text(summary(table, completeness, duplicates, truth, snakemake.params.title, legs), snakemake.output[0])
+    cross = pd.read_parquet(snakemake.input.cross[0]) if snakemake.input.cross else None
+    text = summary(table, completeness, duplicates, truth, snakemake.params.title, legs, cross)
+    write_text(text, snakemake.output[0])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skimflow.analyses import get
-from skimflow.config.models import TagAndProbe
+from skimflow.config.tag_and_probe import TagAndProbe
 from skimflow.io.nanoaod import NanoAOD
 from tests.reference import tag_and_probe as reference
 

@@ -18,6 +18,7 @@ def summary(
     truth: Mapping[str, Any] | None,
     title: str,
     legs: pd.DataFrame | None = None,
+    cross: pd.DataFrame | None = None,
 ) -> str:
     """Text for a terminal.
 
@@ -28,23 +29,31 @@ def summary(
         truth: by sample, sums of `toy.truth`, and as `tag_and_probe` those of `toy.leg_truth` by reference; None for
             real data.
         legs: of `efficiency.legs.leg_efficiencies`, where there is tag and probe.
+        cross: of `efficiency.events.event_efficiencies`, where the legs are those of a cross trigger.
     """
     totals = table[(table["variable"] == _ALL) & (table["dataset"] == _ALL)]
-    lines = [
+    lines = heading(title, completeness, duplicates)
+    for (reference, sample), rows in totals.groupby(["reference", "sample"], sort=False):
+        lines += ["", f"{sample}: {rows['meaning'].iloc[0]}"]
+        lines += _sample(rows, str(reference), (truth or {}).get(str(sample)))
+    if legs is not None:
+        lines += _legs(legs[legs["variable"] == _ALL], (truth or {}).get("tag_and_probe", {}))
+    if cross is not None:
+        lines += _cross(cross[cross["variable"] == _ALL], truth or {})
+    if truth and (totals["kind"] == "data").any():
+        lines += ["", _BIAS]
+    return "\n".join(lines) + "\n"
+
+
+def heading(title: str, completeness: Mapping[str, Any], duplicates: Mapping[str, Any]) -> list[str]:
+    """What every summary begins with: the title, what was processed, and what is wrong with it."""
+    return [
         title,
         "=" * len(title),
         f"{completeness['statement']} processed",
         *_luminosity(completeness["luminosity"]),
         *_warnings(completeness, duplicates),
     ]
-    for (reference, sample), rows in totals.groupby(["reference", "sample"], sort=False):
-        lines += ["", f"{sample}: {rows['meaning'].iloc[0]}"]
-        lines += _sample(rows, str(reference), (truth or {}).get(str(sample)))
-    if legs is not None:
-        lines += _legs(legs[legs["variable"] == _ALL], (truth or {}).get("tag_and_probe", {}))
-    if truth and (totals["kind"] == "data").any():
-        lines += ["", _BIAS]
-    return "\n".join(lines) + "\n"
 
 
 def _warnings(completeness: Mapping[str, Any], duplicates: Mapping[str, Any]) -> list[str]:
@@ -68,9 +77,9 @@ def _luminosity(account: Mapping[str, Any]) -> list[str]:
         if row["dataset"] != _ALL:
             continue
         recorded = f"{row['recorded_pb']:,.6g} pb⁻¹ recorded, " if row["recorded_pb"] is not None else ""
-        scaled = f"; {row['scaled_runs']} runs in part, scaled by their sections" if row["scaled_runs"] else ""
-        unknown = row["sections_not_in_table"]
-        lost = f"; {unknown} sections are not in the table and count as 0" if unknown else ""
+        runs, unknown = row["scaled_runs"], row["sections_not_in_table"]
+        scaled = f"; runs in part, scaled by their sections: {runs}" if runs else ""
+        lost = f"; sections that are not in the table, and count as 0: {unknown}" if unknown else ""
         sections = f"{row['processed']:,} of {row['certified']:,} certified luminosity sections"
         lines.append(f"{row['sample']}: {recorded}{sections}{scaled}{lost}")
     return lines
@@ -138,6 +147,46 @@ def _legs(totals: pd.DataFrame, truth: Mapping[str, Any]) -> list[str]:
             if row["reason"] and row["estimator"] == "fit":
                 lines.append(f"  {'':{width}}  no fit: {row['reason']}")
     return lines
+
+
+def _cross(totals: pd.DataFrame, truth: Mapping[str, Any]) -> list[str]:
+    """Efficiency of events from legs, and the ratio of counts of the same events."""
+    lines = ["", "OR of all from its legs, for the selected events of each sample"]
+    names = [_named(row) for row in totals.to_dict("records")]
+    width = max(map(len, names))
+    head = f"  {'events, legs':{width}}  {'events':>8}  {'from legs':>9}  {'interval':^18}  ± sample    counted"
+    lines.append(head + ("    truth" if truth else ""))
+    for name, row in zip(names, totals.to_dict("records"), strict=True):
+        values = f"{_number(row['efficiency']):>9}  [{row['low']:.4f}, {row['high']:.4f}]"
+        text = f"  {name:{width}}  {row['total_n']:8d}  {values}  {_number(row['sample_error']):>8}"
+        known = truth.get(row["sample"])
+        true = f"  {_meant(known, row):>7}" if known else ""
+        lines.append(f"{text}  {_number(row['measured']):>9}{true}".rstrip())
+        for what, why in (
+            ("unknown_n", "have no efficiency of a leg"),
+            ("absent_n", "have not both paths in the menu"),
+        ):
+            if row[what]:
+                lines.append(f"  {'':{width}}  {row[what]} events {why} and are left out")
+    return [*lines, *([_ACCEPTED] if totals["accepted"].any() else [])]
+
+
+_ACCEPTED = "  *: for all events that pass the selection, from accepted ones that count 1/ε each; `counted` is not"
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    kind, star = "simulation" if row["kind"] == "mc" else "data", "*" if row["accepted"] else ""
+    return f"{row['sample']} {kind}{star} ({row['reference']}), {'data' if row['legs'] == 'data' else 'simulation'}"
+
+
+def _number(value: float) -> str:
+    return "no data" if pd.isna(value) else f"{value:.4f}"
+
+
+def _meant(truth: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Without reference, the number from legs is the efficiency for all events that pass the selection."""
+    sums = truth["unbiased"] if row["accepted"] else truth["references"][row["reference"]]
+    return f"{sums['fired'][row['trigger']] / sums['selected']:.4f}" if sums["selected"] else "no data"
 
 
 def _way(row: Mapping[str, Any], way: str) -> str:

@@ -17,7 +17,7 @@ EFFICIENCY_PLOTS = Counter(plot_efficiency=1, plot_map=1, plot_stability=1)
 FACTORS = Counter(scale_factors=1, plot_scale_factors=1)
 SHAPES = Counter(turn_ons=1, stability=1)
 PLOTS = EFFICIENCY_PLOTS + Counter(plot_cutflow=1, plot_n_minus_one=1)
-RESULT = Counter(efficiency=1, summary=1, report=1) + SHAPES + FACTORS
+RESULT = Counter(efficiency=1, summary=1, pages=1, report=1) + SHAPES + FACTORS
 AFTER_SKIM = Counter(aggregate=1, duplicates=1) + RESULT + PLOTS
 CONFIG = Counter(resolved_config=1)
 
@@ -50,20 +50,21 @@ def test_nothing_to_do(finished: Checkout) -> None:
         ("eras={Run2016G: [278821, 280385]}", Counter(skim=3) + AFTER_SKIM),
         ("variables={met: {report: [20, 100, 250]}}", RESULT + EFFICIENCY_PLOTS),
         ("interval={method: wilson}", RESULT + EFFICIENCY_PLOTS),
+        ("interval={compare: all}", Counter(intervals=1, plot_intervals=1, pages=1, report=1)),
         ("completeness=0.5", AFTER_SKIM - Counter(duplicates=1)),
-        ("variables={met: {label: missing}}", PLOTS + FACTORS + Counter(report=1)),
+        ("variables={met: {label: missing}}", PLOTS + FACTORS + Counter(pages=1, report=1)),
         ("style={colours: ['#ff0000']}", PLOTS + Counter(plot_scale_factors=1, report=1)),
-        ("scale_factors={emu_met: {version: 2}}", FACTORS + Counter(report=1)),
+        ("scale_factors={emu_met: {version: 2}}", FACTORS + Counter(pages=1, report=1)),
         ("luminosity={unit: /pb}", AFTER_SKIM - Counter(duplicates=1)),
-        ("turn_ons=[]", Counter(plot_efficiency=1, report=1)),
+        ("turn_ons=[]", Counter(plot_efficiency=1, pages=1, report=1)),
         (
             "turn_ons=[{variable: met, range: [20, 250]}]",
-            Counter(turn_ons=1, plot_efficiency=1, report=1),
+            Counter(turn_ons=1, plot_efficiency=1, pages=1, report=1),
         ),
-        ("stability={block_events: 50}", Counter(stability=1, plot_stability=1, report=1)),
+        ("stability={block_events: 50}", Counter(stability=1, plot_stability=1, pages=1, report=1)),
         ("on_unreadable=record", Counter(report=1)),
         ("site=far", Counter(report=1)),
-        ("title=Other", FACTORS + Counter(summary=1, report=1)),
+        ("title=Other", FACTORS + Counter(summary=1, pages=1, report=1)),
     ],
 )
 def test_a_changed_setting(setting: str, expected: Counter, finished: Checkout) -> None:
@@ -186,11 +187,27 @@ references:
       year: 2016
       tag: {id: tightId, min_pt: 26, max_eta: 2.4, paths: [HLT_IsoMu24], object: {bit: Iso, min_pt: 24}}
       probe: {id: tightId, min_pt: 15, max_eta: 2.4}
-      legs: {Mu12: {bit: TrkIsoVVL, min_pt: 12}}
+      legs: {Mu12: {bit: TrkIsoVVL, min_pt: 12}, Mu23: {bit: TrkIsoVVL, min_pt: 23}}
     variables:
       probe_pt: {label: probe pT, fine: {bins: 20, low: 0, high: 100}, report: [15, 40, 100]}
+  electron:
+    method: tag_and_probe
+    datasets: [small_ele]
+    selection:
+      flavour: electron
+      nanoaod: v9
+      year: 2016
+      tag: {id: mvaFall17V2Iso_WP90, min_pt: 30, max_eta: 2.5, paths: [HLT_Ele27_WPTight_Gsf], object: {bit: WPTight}}
+      probe: {id: mvaFall17V2Iso_WP90, min_pt: 15, max_eta: 2.5}
+      legs:
+        Ele12: {bit: CaloIdL_TrackIdL_IsoVL, min_pt: 12}
+        Ele23: {bit: CaloIdL_TrackIdL_IsoVL, min_pt: 23}
+    variables:
+      probe_pt: {label: probe pT, fine: {bins: 20, low: 0, high: 100}, report: [15, 40, 100]}
+cross_trigger:
+  muon: {reference: muon, loose: Mu12, tight: Mu23}
+  electron: {reference: electron, loose: Ele12, tight: Ele23}
 """
-SINGLE_MUON = MET.replace("MET", "SingleMuon")
 
 
 def test_legs_are_measured_again_from_counts(copy: Checkout) -> None:
@@ -200,20 +217,26 @@ def test_legs_are_measured_again_from_counts(copy: Checkout) -> None:
     toy = "certified_luminosity: {toy: true, url: null, sha256: null}"
     copy.edit("config/config.yaml", lambda text: text.replace(toy, golden))
     copy.run("--touch", "--cores", "1")
-    copy.write("config/datasets/small_mu.yaml", SINGLE_MUON)
+    for name, primary in (("mu", "SingleMuon"), ("ele", "SingleElectron")):
+        copy.write(f"config/datasets/small_{name}.yaml", MET.replace("MET", primary))
     copy.edit("config/config.yaml", lambda text: text + LEGS)
-    assert copy.jobs()["skim"] == 1
-    made = ("results/small/tag_and_probe.parquet", "results/small/duplicates.json")
+    assert copy.jobs()["skim"] == 2
+    made = ("results/small/cross_trigger.parquet", "results/small/duplicates.json")
     copy.run("--cores", "2", *made)
     assert copy.jobs(*made) == Counter()
-    for change in (
-        "fit: {method: counting}",
-        "fit: {windows: {signal: [80, 102], below: [70, 80], above: [102, 112]}}",
+    legs = Counter(tag_and_probe=1, cross_trigger=1)
+    again = Counter(skim=1, aggregate=1, duplicates=1, efficiency=1) + legs
+    sidebands = "windows: {signal: [80, 102], below: [70, 80], above: [102, 112]}"
+    for change, expected in (
+        ("references={muon: {fit: {method: counting}}}", legs),
+        (f"references={{muon: {{fit: {{{sidebands}}}}}}}", legs),
+        ("references={muon: {selection: {mass: [50, 130]}}}", again),
+        ("references={muon: {mass: {bins: 120, low: 60, high: 120}}}", again),
+        ("cross_trigger={against: [met]}", Counter(cross_trigger=1)),
+        ("interval={method: wilson}", Counter(efficiency=1) + legs),
+        ("variables={met: {report: [20, 100, 250]}}", Counter(efficiency=1, cross_trigger=1)),
     ):
-        assert copy.jobs(*made, "--config", f"references={{muon: {{{change}}}}}") == Counter(tag_and_probe=1)
-    for change in ("selection: {mass: [50, 130]}", "mass: {bins: 120, low: 60, high: 120}"):
-        found = copy.jobs(*made, "--config", f"references={{muon: {{{change}}}}}")
-        assert found == Counter(skim=1, aggregate=1, duplicates=1, tag_and_probe=1)
+        assert copy.jobs(*made, "--config", change) == expected, change
 
 
 def test_three_lost_outputs_rerun_three_skims(copy: Checkout) -> None:
@@ -261,7 +284,7 @@ def test_the_real_measurement_is_48_skims(finished: Checkout) -> None:
     shutil.copy(Path(__file__).parents[2] / "config/hww_emu.yaml", finished.folder / "config/real.yaml")
     found = finished.jobs("--configfile", "config/real.yaml")
     assert found["skim"] == 48
-    assert found["fetch_certified"] == 1
+    assert found["fetch"] == 1
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from skimflow import counts
@@ -70,6 +71,8 @@ def test_collision_data_and_golden_json(data: Path, skim: Callable, settings: Ca
 def test_rntuple_and_ttree_give_the_same_counts(data: Path, skim: Callable, settings: Callable) -> None:
     tree, _ = skim(data / "nano/coffea_nano_dy_40ev.root", settings("mc"))
     ntuple, _ = skim(data / "nano/coffea_nano_dy_rntuple_40ev.root", settings("mc"))
+    # Only one of the two files has a Runs tree, which tells of the events before they were cut down to 40.
+    tree, ntuple = (table.filter(pc.not_equal(table["kind"], "generated")) for table in (tree, ntuple))
     assert tree.equals(ntuple)
 
 

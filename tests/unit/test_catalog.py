@@ -15,7 +15,7 @@ import pytest
 from skimflow.catalog import Found, das, discover, opendata, proxy, rucio
 from skimflow.catalog.base import CatalogFile
 from skimflow.catalog.lists import read_lists
-from skimflow.config.models import Dataset, Site, Toy
+from skimflow.config.datasets import Dataset, Site, Toy
 from skimflow.errors import InputError
 from tests.portal import portal, serving_records
 

@@ -10,10 +10,10 @@ import yaml
 from skimflow import analyses
 from skimflow.config import HwwEmu, load
 from skimflow.config.documents import documents
+from skimflow.config.efficiency import Orthogonal
 from skimflow.config.loading import merge, read_yaml
-from skimflow.config.models import Orthogonal
 from skimflow.errors import ConfigError
-from skimflow.targets import efficiency_settings, probe_settings, skim_settings
+from skimflow.targets import cross_trigger_settings, efficiency_settings, probe_settings, skim_settings
 from tests.tag_and_probe import MUON
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +38,76 @@ def tag_and_probe(**changes: object) -> dict:
     own = {k: changes.pop(k) for k in ("datasets", "simulation", "variables", "maps", "mass", "fit") if k in changes}
     reference = {"method": "tag_and_probe", "datasets": ["toy_SingleMuon"], "variables": {"probe_pt": PROBE_PT}}
     return {**reference, "selection": {**MUON, **changes}, **own}
+
+
+CROSS = {
+    "muon": {"reference": "muon", "loose": "Mu12", "tight": "Mu23"},
+    "electron": {"reference": "electron", "loose": "Ele12", "tight": "Ele23"},
+}
+
+
+def electrons(**changes: object) -> dict:
+    bit = {"bit": "CaloIdL_TrackIdL_IsoVL"}
+    tag = {"id": "cutBased", "min_pt": 30, "max_eta": 2.5, "paths": ["HLT_Ele27_WPTight_Gsf"]}
+    own = {"flavour": "electron", "tag": {**tag, "object": {"bit": "WPTight", "min_pt": 27}}}
+    legs = {"Ele12": {**bit, "min_pt": 12}, "Ele23": {**bit, "min_pt": 23}}
+    return tag_and_probe(**{**own, "legs": legs, "datasets": ["toy_SingleElectron"], **changes})
+
+
+def cross(over: dict, **more: object) -> dict:
+    """A measurement with a cross trigger, and with what is changed in its block and beside it."""
+    references = {"none": {"method": "none"}, "muon": tag_and_probe(), "electron": electrons()}
+    return merge({"references": references, "cross_trigger": merge(CROSS, over)}, more)
+
+
+def cross_mistakes() -> list[tuple[dict, str]]:
+    eta = {"label": "x", "fine": {"bins": 2, "low": 0, "high": 2.4}}
+    more = {"muon": tag_and_probe(datasets=["toy_SingleMuon", "toy_SingleElectron"])}
+    absent = {"muon": {"reference": "mu"}}
+    return [
+        (cross(absent), "cross_trigger: muon: mu is not a tag_and_probe reference of muons (muon)"),
+        (
+            cross({"electron": {"reference": "muon"}}),
+            "cross_trigger: electron: muon is not a tag_and_probe reference",
+        ),
+        (cross({"muon": {"tight": "Mu8"}}), "cross_trigger: muon: tight: Mu8 is not a leg of muon (Mu12, Mu23)"),
+        (
+            cross({"muon": {"tight": "Mu12", "loose": "Mu23"}}),
+            "cross_trigger: muon: the tight leg Mu12 has a lower min_pt than the loose one Mu23",
+        ),
+        (cross({"muon": {"variables": ["mass"]}}), "cross_trigger: muon: variables: mass: an event has probe_pt, "),
+        (
+            cross({"muon": {"variables": ["probe_abs_eta"]}}),
+            "cross_trigger: muon: variables: probe_abs_eta is no variable of muon with report edges",
+        ),
+        (
+            cross(
+                {"muon": {"variables": ["probe_pt", "probe_abs_eta"]}},
+                references={"muon": {"variables": {"probe_abs_eta": {**eta, "report": [0, 2.4]}}}},
+            ),
+            "cross_trigger: muon: variables: muon has no map of probe_pt and probe_abs_eta",
+        ),
+        (cross({"dz": "muon"}), "cross_trigger: dz: muon is not a reference with selection.dz (there is none)"),
+        (cross({"against": ["run"]}), "cross_trigger: against: run is not among the variables with report edges"),
+        (cross({"against": ["zz"]}), "cross_trigger: against: zz is not among the variables with report edges"),
+        (cross({"muon": {"loose": None}}), "cross_trigger.muon.loose: input should be a valid string, not None"),
+        (
+            cross({}, probe={"any_of": [PROBE]}),
+            "cross_trigger: is the OR of two paths, so probe must have these two as any_of",
+        ),
+        (
+            cross({}, probe={"prescales": {PROBE: 4}, "on_prescale": "weight"}),
+            "cross_trigger: a path of the probe is prescaled",
+        ),
+        (
+            cross({"muon": {"sample": "DoubleMuon"}}),
+            "cross_trigger.muon.sample: reference muon has no sample DoubleMuon (known: SingleMuon)",
+        ),
+        (
+            cross({}, references={**more, "electron": {"datasets": ["toy_MET_G"]}}),
+            "cross_trigger.muon.sample: reference muon has several samples; name one (known: SingleElectron,",
+        ),
+    ]
 
 
 def write(folder: Path, text: str) -> Path:
@@ -154,6 +224,7 @@ def test_shipped_configurations_are_valid(path: Path) -> None:
             {"scale_factors": {"mu": {**FACTOR, "variables": ["met"]}}, "references": {"muon": tag_and_probe()}},
             "scale_factors: mu: met is not a variable with report edges",
         ),
+        *cross_mistakes(),
         ({"variables": {"met": {"report": [20, 20.3]}}}, "variables.met: report edges [20.3] are not among the fine"),
         ({"variables": {"met": {"report": [30, 20]}}}, "variables.met.report: bin edges must increase"),
         ({"variables": {"met": {"fine": {"high": -5}}}}, "variables.met.fine: high must be larger than low"),
@@ -195,6 +266,21 @@ def test_refused_with_file_and_key(tmp_path: Path, over: dict, message: str) -> 
         load(read_yaml(path), [path])
     assert f"{path}: {message}" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_cross_trigger(tmp_path: Path) -> None:
+    """Where the legs are, in which columns of events, and of which samples."""
+    path = change(tmp_path, cross({"against": ["mll"], "muon": {"sample": "SingleMuon"}}))
+    found = cross_trigger_settings(*load(read_yaml(path), [path])[:2])
+    axis = {"column": "electron_pt", "absolute": False, "open": True, "edges": [20, 100]}
+    legs = {"reference": "electron", "loose": "Ele12", "tight": "Ele23", "data": "SingleElectron", "mc": None}
+    assert found["legs"]["electron"] == {**legs, "axes": {"probe_pt": axis}}
+    assert found["dz"] is None
+    assert list(found["datasets"]) == ["MuonEG_Run2016G", "MuonEG_Run2016H"]
+    assert found["report"]["mll"][0] == 12
+    demo = load(read_yaml("config/config.yaml"), ["config/config.yaml"])
+    dz = cross_trigger_settings(demo.config, demo.datasets)["dz"]
+    assert dz == {"reference": "muon", "data": "SingleMuon", "mc": "DYJetsToLL"}
 
 
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:

@@ -14,8 +14,7 @@ from PIL import Image
 
 from skimflow.aggregate import Aggregate, Request, aggregate
 from skimflow.catalog.fetch import fetch
-from skimflow.config import Measurement
-from skimflow.config.models import Probe
+from skimflow.config import Measurement, Probe
 from skimflow.counts import SCHEMA, merge
 from skimflow.efficiency import efficiencies, interval
 from skimflow.efficiency import stability as constancy

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skimflow.analyses import get
-from skimflow.config.models import TagAndProbe
+from skimflow.config.tag_and_probe import TagAndProbe
 from skimflow.efficiency.tagandprobe import Spectra, counting, fit
 from skimflow.filter_bits import filter_bits
 from skimflow.physics.leptons import combinations

@@ -1,19 +1,15 @@
-# What is not there yet: the certified luminosity, fetched once, and toy files.
+# What is not there yet: files that are fetched once, such as the certified luminosity, and toy files.
 
 
-rule fetch_certified:
-    """Fetch the certified-luminosity file, once, and refuse it if its content is not the expected one."""
+rule fetch:
+    """Fetch a file that the configuration names with its checksum, once, and refuse it if its content is another."""
     output:
         paths.FETCHED,
     log:
         "logs/inputs/{file}.log",
     localrule: True
     params:
-        source=(
-            CONFIG.certified_luminosity.model_dump()
-            if CONFIG.certified_luminosity
-            else None
-        ),
+        source=lambda wc: TARGETS.fetched[wc.file],
     script:
         "../../scripts/fetch.py"
 
@@ -50,18 +46,30 @@ rule toy_certified:
         "../../scripts/toy_certified.py"
 
 
-rule toy_truth:
-    """The true efficiencies, for the collisions that the toy files were made of."""
+rule toy_luminosity:
+    """A table of recorded luminosity for toy data: 1 pb⁻¹ for each luminosity section."""
+    input:
+        [
+            file.location.replace(".root", ".truth.json")
+            for file in TARGETS.toy_files("data")
+        ],
     output:
-        RESULTS.truth,
+        RESULTS.toy_luminosity,
     log:
-        RESULTS.log("toy_truth"),
+        "logs/toy/luminosity.log",
+    localrule: True
+    script:
+        "../../scripts/toy_luminosity.py"
+
+
+rule toy_corrections:
+    """Corrections that bring the toy's mismeasured muons back, and weights that change little."""
+    output:
+        list(paths.TOY_CORRECTIONS.values()),
+    log:
+        "logs/toy/corrections.log",
     localrule: True
     params:
-        **targets.truth_settings(CONFIG, TARGETS.datasets),
-        code=fingerprint(
-            "skimflow.toy.truth",
-            *(f"skimflow.analyses.{name}" for name in targets.analyses(CONFIG)),
-        ),
+        code=fingerprint("skimflow.toy.corrections"),
     script:
-        "../../scripts/toy_truth.py"
+        "../../scripts/toy_corrections.py"

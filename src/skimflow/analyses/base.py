@@ -1,6 +1,6 @@
 """What every analysis module offers, and what its selection returns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -35,6 +35,9 @@ class Selection(NamedTuple):
     asked: Mapping[str, np.ndarray] = MappingProxyType({})
     """For decisions that only some candidates are asked for: name and which, shape (candidates,), bool."""
 
+    derived: Columns = MappingProxyType({})
+    """Branches worked out from others, for all events, in the form of those of the file; `keep` may name them."""
+
     @property
     def events(self) -> np.ndarray:
         """Which event each candidate is in, shape (candidates,)."""
@@ -50,7 +53,42 @@ class Selection(NamedTuple):
             self.events[keep],
             {name: mask[keep] for name, mask in self.decisions.items()},
             {name: mask[keep] for name, mask in self.asked.items()},
+            self.derived,
         )
+
+
+class Kept(NamedTuple):
+    """Branches that a skim writes for each selected event, as they are in the file, those of a collection as lists."""
+
+    required: Sequence[str]
+    optional: Sequence[str] = ()
+    """Those that only some files have, such as prefiring weights; without them there is no such column."""
+    sources: Sequence[str] = ()
+    """Those that are read to work out others, where a file has them all, and are not written."""
+    derived: Sequence[str] = ()
+    """What is worked out from the sources (`Selection.derived`)."""
+
+
+class Objects(NamedTuple):
+    """Selected objects of a collection, which event weights look at."""
+
+    event: np.ndarray
+    """Which event each is in, shape (objects,)."""
+    columns: Columns
+    """Their quantities, such as `pt` and `eta`, shape (objects,)."""
+
+
+class Observed(NamedTuple):
+    """What histograms are filled with, for n events of a skim."""
+
+    regions: Mapping[str, np.ndarray]
+    """Which events are in each region, shape (n,), bool."""
+    observables: Columns
+    """Shape (n,); NaN where an event has none, which no event of a region that shows it is."""
+    objects: Mapping[str, Objects] = MappingProxyType({})
+    """By collection."""
+    shown: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """By region, the observables that it has; all of them where it is not named."""
 
 
 class Analysis(Protocol):
@@ -61,3 +99,7 @@ class Analysis(Protocol):
 
     def select(self, columns: Columns, settings: Mapping[str, Any]) -> Selection:
         """Apply the selection to flat columns as `io.NanoAOD.chunks` yields them."""
+
+    # An analysis whose histograms are filled from its skims also has
+    # `keep(settings, kind) -> Kept`, with one candidate an event; `kind` is `data` or `mc`; and
+    # `observe(columns, settings) -> Observed`, with columns of a skim in the form that `select` gets them.

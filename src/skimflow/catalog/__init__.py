@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from skimflow.catalog.base import CatalogFile
-from skimflow.config.models import Dataset, Site
+from skimflow.config import Dataset, Site
 from skimflow.errors import InputError
 from skimflow.paths import is_remote
 

@@ -6,11 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from skimflow.config.models import Config, Dataset, Site
+from skimflow.config.datasets import Dataset, Site
+from skimflow.config.efficiency import EfficiencyConfig, HwwEmu
+from skimflow.config.emulation import Dimuon, EmulationConfig
+from skimflow.config.templates import AgcTtbar, AgcTtbarConfig, Zmumu, ZmumuConfig
+from skimflow.config.zprime import Zprime, ZprimeConfig
 
 _INTRODUCTION = """# Configuration
 
-Generated from the models in `src/skimflow/config/models.py` by `make schema`; a test keeps it true.
+Generated from the models in `src/skimflow/config/` by `make schema`; a test keeps it true.
 
 A measurement is one YAML file: `snakemake --configfile config/hww_emu.yaml`. Without `--configfile` it is
 `config.yaml`, the embedded demo. Single values can be given on the command line:
@@ -26,7 +30,11 @@ redo efficiencies and plots; `style` redraws plots.
 """
 
 _CHAPTERS = (
-    ("Measurement: `config/<name>.yaml`", Config),
+    ("Efficiency: `config/<name>.yaml`", EfficiencyConfig),
+    ("Histograms of Z→μμ: `config/<name>.yaml`", ZmumuConfig),
+    ("Histograms of tt̄: `config/<name>.yaml`", AgcTtbarConfig),
+    ("Histograms of Z′ → tt̄: `config/<name>.yaml`", ZprimeConfig),
+    ("Trigger emulator: `config/<name>.yaml`", EmulationConfig),
     ("Dataset: `config/datasets/<name>.yaml`", Dataset),
     ("Site: `config/sites/<name>.yaml`", Site),
 )
@@ -35,22 +43,27 @@ _CHAPTERS = (
 def documents() -> dict[str, str]:
     """Path (from the top of the repository) and text of each generated file."""
     return {
-        "config/schema.json": _schema(Config, extends=True),
+        "config/schema.json": _schema(EfficiencyConfig, HwwEmu),
+        "config/schema_dimuon.json": _schema(EmulationConfig, Dimuon),
+        "config/schema_zmumu.json": _schema(ZmumuConfig, Zmumu),
+        "config/schema_agc_ttbar.json": _schema(AgcTtbarConfig, AgcTtbar),
+        "config/schema_zprime.json": _schema(ZprimeConfig, Zprime),
         "config/datasets/schema.json": _schema(Dataset),
         "config/sites/schema.json": _schema(Site),
         "config/README.md": "\n".join([_INTRODUCTION, *(line for model in _CHAPTERS for line in _chapter(*model))]),
     }
 
 
-def _schema(model: type[BaseModel], extends: bool = False) -> str:
+def _schema(model: type[BaseModel], selection: type[BaseModel] | None = None) -> str:
+    """JSON schema of a model; of a measurement, with the model of its selection, also for files that extend another."""
     schema = model.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    if extends:
+    if selection:
         # A file that extends another need not repeat its keys; the loader checks the merged whole.
         schema["properties"]["extends"] = {"type": "string", "description": "Start from this file, named beside it."}
         schema["then"], schema["if"] = {}, {"required": ["extends"]}
         schema["else"] = {"required": schema.pop("required")}
-        schema["properties"]["selection"] = {"$ref": "#/$defs/HwwEmu"}
+        schema["properties"]["selection"] = {"$ref": f"#/$defs/{selection.__name__}"}
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -105,8 +118,12 @@ def _nested(field: dict[str, Any], root: dict[str, Any]) -> Iterator[tuple[dict[
 
 
 def _values(field: dict[str, Any]) -> dict[str, Any]:
-    """The schema of the values of a mapping (its keys follow a pattern)."""
-    return next(iter(field["patternProperties"].values()))
+    """The schema of the values of a mapping, whose keys may follow a pattern."""
+    return (
+        field["additionalProperties"]
+        if field.get("additionalProperties")
+        else next(iter(field["patternProperties"].values()))
+    )
 
 
 def _cell(text: str) -> str:

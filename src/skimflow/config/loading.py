@@ -1,6 +1,7 @@
 """From YAML to models, with one readable line for each thing that is wrong."""
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,11 +10,25 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from skimflow.config.models import Config, Dataset, Site, dataset_name
+from skimflow.config.base import dataset_name
+from skimflow.config.datasets import Dataset, Site
+from skimflow.config.efficiency import EfficiencyConfig
+from skimflow.config.emulation import EmulationConfig
+from skimflow.config.measurement import Config
+from skimflow.config.templates import DATA, AgcTtbarConfig, TemplatesConfig, ZmumuConfig
+from skimflow.config.zprime import ZprimeConfig
 from skimflow.errors import ConfigError
 
 DATASETS = Path("config/datasets")
 SITES = Path("config/sites")
+MODELS: dict[str, type[Config]] = {
+    "hww_emu": EfficiencyConfig,
+    "zmumu": ZmumuConfig,
+    "agc_ttbar": AgcTtbarConfig,
+    "zprime": ZprimeConfig,
+    "dimuon": EmulationConfig,
+}
+"""What a configuration may say, by its `analysis`."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -108,10 +123,25 @@ def load(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Measuremen
         sources.insert(0, (str(base), read_yaml(base)))
         content = merge(sources[0][1], content)
         folder = base.parent
-    config = validate(Config, content, sources)
+    config = validate(_model(content, sources), content, sources)
     datasets = _datasets(config, sources)
-    _scale_factors(config, datasets, sources)
+    if isinstance(config, TemplatesConfig):
+        _processes(config, datasets, sources)
+    if isinstance(config, EfficiencyConfig):
+        _counted_somewhere(config, datasets, sources)
+        _scale_factors(config, datasets, sources)
+        _cross_trigger(config, datasets, sources)
     return Measurement(config, datasets, _site(config, sources))
+
+
+def _model(content: Mapping[str, Any], sources: list[tuple[str, dict]]) -> type[Config]:
+    """The model of a configuration. One without an analysis is told so by any of them."""
+    analysis = content.get("analysis", next(iter(MODELS)))
+    if analysis not in MODELS:
+        where = _origin(("analysis",), sources) or "--config"
+        known = f"must be one of {', '.join(MODELS)}"
+        raise ConfigError(f"{where}: analysis: {known}, not {analysis!r}{_guess(str(analysis), MODELS)}")
+    return MODELS[analysis]
 
 
 def validate(model: type[M], content: Mapping[str, Any], sources: list[tuple[str, dict]]) -> M:
@@ -158,7 +188,6 @@ def _datasets(config: Config, sources: list[tuple[str, dict]]) -> dict[str, Data
             if name not in datasets:
                 datasets[name] = _dataset(entry, name, where, config, sources)
             _suits(name, datasets[name], where, keys)
-    _counted_somewhere(config, datasets, sources)
     return datasets
 
 
@@ -188,7 +217,7 @@ def _suits(name: str, dataset: Dataset, where: str, keys: tuple[str, ...]) -> No
         raise ConfigError(f"{where}: {name} is {other[dataset.kind]}")
 
 
-def _counted_somewhere(config: Config, datasets: dict[str, Dataset], sources: list[tuple[str, dict]]) -> None:
+def _counted_somewhere(config: EfficiencyConfig, datasets: dict[str, Dataset], sources: list[tuple[str, dict]]) -> None:
     """Each dataset is counted, by references that select its events alike: it is skimmed once."""
     where = _origin(("references",), sources) or _origin(("datasets",), sources) or "--config"
     for name, dataset in datasets.items():
@@ -202,7 +231,26 @@ def _counted_somewhere(config: Config, datasets: dict[str, Dataset], sources: li
             )
 
 
-def _scale_factors(config: Config, datasets: Mapping[str, Dataset], sources: list[tuple[str, dict]]) -> None:
+def _processes(config: TemplatesConfig, datasets: Mapping[str, Dataset], sources: list[tuple[str, dict]]) -> None:
+    """Each dataset belongs to a process, data to none with simulation; simulation has a cross-section."""
+    where = _origin(("processes",), sources) or "--config"
+    places = {
+        sample: (name, process)
+        for name, process in config.processes.items()
+        for sample in itertools.chain(process.samples, *process.variations.values())
+    }
+    for name, dataset in datasets.items():
+        if dataset.sample not in places:
+            raise ConfigError(f"{where}: processes: none has the sample {dataset.sample} of dataset {name}")
+        if (places[dataset.sample][0] == DATA) != (dataset.kind == "data"):
+            raise ConfigError(f"{where}: processes: {DATA} is for collision data, the others for simulation: {name}")
+        if dataset.kind == "mc" and dataset.cross_section is None:
+            raise ConfigError(f"dataset {name}: cross_section: missing (pb), so it cannot be scaled to the luminosity")
+    for sample in places.keys() - {dataset.sample for dataset in datasets.values()}:
+        raise ConfigError(f"{where}: processes: no dataset has the sample {sample}")
+
+
+def _scale_factors(config: EfficiencyConfig, datasets: Mapping[str, Dataset], sources: list[tuple[str, dict]]) -> None:
     for name, factor in config.scale_factors.items():
         for key, kind in (("data", "data"), ("simulation", "mc")):
             known = sorted({dataset.sample for dataset in datasets.values() if dataset.kind == kind})
@@ -211,6 +259,21 @@ def _scale_factors(config: Config, datasets: Mapping[str, Dataset], sources: lis
                 where = _origin(("scale_factors", name), sources) or "--config"
                 found = f"no dataset has the sample {sample} (known: {', '.join(known)})"
                 raise ConfigError(f"{where}: scale_factors.{name}.{key}: {found}{_guess(sample, known)}")
+
+
+def _cross_trigger(config: EfficiencyConfig, datasets: Mapping[str, Dataset], sources: list[tuple[str, dict]]) -> None:
+    """Legs are those of one sample."""
+    for flavour in ("muon", "electron") if config.cross_trigger else ():
+        legs = getattr(config.cross_trigger, flavour)
+        names = [n for n, d in datasets.items() if config.selection_of(n, d.kind) == legs.reference]
+        for key, kind in (("sample", "data"), ("simulation", "mc")):
+            known = sorted({datasets[name].sample for name in names if datasets[name].kind == kind})
+            chosen = getattr(legs, key)
+            if (chosen is None and len(known) > 1) or (chosen is not None and chosen not in known):
+                where = _origin(("cross_trigger",), sources) or "--config"
+                what = "several samples; name one" if chosen is None else f"no sample {chosen}"
+                found = f"reference {legs.reference} has {what} (known: {', '.join(known)})"
+                raise ConfigError(f"{where}: cross_trigger.{flavour}.{key}: {found}")
 
 
 def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[tuple[str, dict]]) -> str:

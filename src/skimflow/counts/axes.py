@@ -9,12 +9,15 @@ class Axis:
     """Bins 1 to n, underflow 0, overflow n + 1; or `integer`, where each value is its own bin.
 
     Args:
-        spec: `integer`, or number of bins, lower and upper end.
+        spec: `integer`, or number of bins, lower and upper end, or `edges`.
     """
 
-    def __init__(self, spec: Literal["integer"] | list[float]):
+    def __init__(self, spec: Literal["integer"] | list[float] | dict[str, list[float]]):
         self.integer = spec == "integer"
-        self.edges = np.empty(0) if self.integer else _edges(*spec)  # type: ignore[misc]
+        if isinstance(spec, dict):
+            self.edges = np.array(spec["edges"], float)
+        else:
+            self.edges = np.empty(0) if self.integer else _edges(*spec)  # type: ignore[misc]
 
     def index(self, values: np.ndarray) -> np.ndarray:
         """Bin of each value, int64. Bins include their lower edge; NaN goes to the overflow, so nothing is lost."""

@@ -13,6 +13,8 @@ not be asked: their file has no such trigger path.
 | trigger | path, `any` or `every` | its name | variable, bin(s); `all` | offline selected, and reference | and fired |
 | pair | leg, or `dz` | its name | variable, bin(s), z: mass bin | probes (`dz`: those asked) | that fired |
 | pair | `twins` | its name | variable, x and y: its bin for either probe | events of two pairs | the same |
+| generated | file id | `runs` or `events`: who says it | | generated events | 1 for each time it was counted |
+| template | region | variation | observable, bin | in the region | the same, with the weights of the variation |
 | lumi | `certified` or `rejected` | | x: run, y: luminosity section | entries read | |
 
 A fired event of a prescaled path may stand for several: it is one in `passed_n`, and counts that often in the sums.
@@ -108,7 +110,9 @@ class Bins:
         self._weight = None if weight is None or np.all(weight == 1) else np.asarray(weight, float)
         self._total = self._sums("total", slice(None))
 
-    def rows(self, keys: Keys, passed: np.ndarray, absent: bool = False, factor: np.ndarray | None = None) -> Rows:
+    def rows(
+        self, keys: Keys, passed: np.ndarray | slice, absent: bool = False, factor: np.ndarray | None = None
+    ) -> Rows:
         """The bins, and how much in each `passed`, shape (n,), bool; or all of it counted as `absent`.
 
         `factor`, shape (n,), multiplies the weights of those that passed.

@@ -24,21 +24,28 @@ class CrossTrigger(NamedTuple):
     sample: Estimate
 
 
-def bin_of(edges: Sequence[Array], values: Sequence[Array]) -> Array:
+def bin_of(edges: Sequence[Array], values: Sequence[Array], open_: Sequence[bool] | None = None) -> Array:
     """Bin of each lepton in an efficiency map, flattened in the order of the variables; shape (leptons,).
 
-    What lies above the last edge of a variable is taken at its last bin, what lies below the first has none: -1.
+    What lies outside of a variable has no bin: -1. Above the last edge it is taken at the last bin if the variable is
+    one of `open_`, as all are by default.
     """
     index, inside = np.zeros(len(values[0]), int), np.ones(len(values[0]), bool)
-    for limits, value in zip(edges, values, strict=True):
+    for limits, value, beyond in zip(edges, values, open_ or [True] * len(edges), strict=True):
         place = np.searchsorted(limits, value, side="right") - 1
-        inside &= place >= 0
+        inside &= (place >= 0) & (beyond | (place < len(limits) - 1))
         index = index * (len(limits) - 1) + place.clip(0, len(limits) - 2)
     return np.where(inside, index, -1)
 
 
 def cross_trigger(
-    muon: Legs, electron: Legs, muon_bin: Array, electron_bin: Array, dz: Estimate, weight: Array | None = None
+    muon: Legs,
+    electron: Legs,
+    muon_bin: Array,
+    electron_bin: Array,
+    dz: Estimate,
+    weight: Array | None = None,
+    accepted: bool = False,
 ) -> CrossTrigger:
     """Efficiency of the OR of two paths, one with the looser muon leg and the tighter electron leg, one the other way.
 
@@ -56,6 +63,7 @@ def cross_trigger(
         muon_bin, electron_bin: those of the leptons of each event, of `bin_of`, shape (events,).
         dz: of the filter, shape ().
         weight: of each event in the sample; 1 by default.
+        accepted: the events are those that the trigger accepted, of the sample that is meant: each stands for 1/ε.
     """
     m, e = _at(muon, muon_bin), _at(electron, electron_bin)
     w = np.ones(len(muon_bin)) if weight is None else np.asarray(weight, float)
@@ -63,7 +71,11 @@ def cross_trigger(
     # How the efficiency changes with the looser and with the tighter leg of each lepton.
     slopes_m = np.stack([e.tight.value, e.loose.value - e.tight.value]) * dz.value
     slopes_e = np.stack([m.tight.value, m.loose.value - m.tight.value]) * dz.value
-    share = w / w.sum()
+    every = pairs * dz.value
+    stands = w / every if accepted else w
+    mean = np.sum(w) / np.sum(stands) if accepted else np.sum(w / w.sum() * every)
+    # How the mean changes with the efficiency of each event, on which its share depends where events are accepted ones.
+    share = stands / stands.sum() * (mean / every if accepted else 1)
     binned_m = _binned(slopes_m * share, muon_bin, len(muon.loose.value))
     binned_e = _binned(slopes_e * share, electron_bin, len(electron.loose.value))
 
@@ -74,8 +86,8 @@ def cross_trigger(
         return np.sqrt(events), np.sqrt(sample + (np.sum(share * pairs) * d) ** 2)
 
     down, up = spread(False), spread(True)
-    values = pairs * dz.value, np.sum(share * pairs) * dz.value
-    return CrossTrigger(*(_bounded(v, v - low, v + high) for v, low, high in zip(values, down, up, strict=True)))
+    values = zip((every, mean), down, up, strict=True)
+    return CrossTrigger(*(_bounded(v, v - low, v + high) for v, low, high in values))
 
 
 def _at(legs: Legs, index: Array) -> Legs:

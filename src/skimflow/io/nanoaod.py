@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import math
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,21 @@ class NanoAOD:
             tree = self._file["Runs"] if "Runs" in self._file.keys(cycle=False, recursive=False) else self._events
             found = np.unique(np.asarray(tree["run"].array(library="np"), np.int64))
         return found.tolist()
+
+    def generated(self) -> tuple[int, float, float] | None:
+        """Number of generated events, Σ genWeight and Σ genWeight², as the `Runs` tree tells for all events that were
+        made, also those that a skim left out; None if it does not, or tells no finite numbers."""
+        with _explained(self.location, "reading the runs of"):
+            if "Runs" not in self._file.keys(cycle=False, recursive=False):
+                return None
+            tree = self._file["Runs"]
+            # Versions before v8 end the names with an underscore.
+            for end in ("", "_"):
+                names = [f"{name}{end}" for name in ("genEventCount", "genEventSumw", "genEventSumw2")]
+                if all(name in tree.keys(recursive=False) for name in names):
+                    number, sumw, sumw2 = (math.fsum(tree[name].array(library="np").tolist()) for name in names)
+                    return (int(number), sumw, sumw2) if math.isfinite(sumw) and math.isfinite(sumw2) else None
+        return None
 
     def lumi_sections(self) -> np.ndarray:
         """Luminosity sections that the `LuminosityBlocks` tree lists, shape (n, 2): run, section. Empty without it."""

@@ -1,7 +1,7 @@
 """What a skim counts: cutflow, N-1, triggers, pairs of tag and probe, luminosity sections, the file itself."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,20 @@ from skimflow.physics.triggers import Decision
 Array = np.ndarray
 ALL = "all"
 _PENDING = 300
+
+
+class Generated(NamedTuple):
+    """Generated events: their number, Σ of generator weights, Σ of their squares."""
+
+    number: int
+    sumw: float
+    sumw2: float
+
+    def plus(self, weight: Array) -> "Generated":
+        """With more events, of these weights."""
+        return Generated(
+            self.number + len(weight), self.sumw + float(weight.sum()), self.sumw2 + float((weight**2).sum())
+        )
 
 
 class Tallies:
@@ -130,6 +144,14 @@ class Tallies:
         """That this file was counted, and whether to its end."""
         place = np.zeros(1, np.int64)
         self._rows.append(counted(self._dataset, "file", name, place, place, np.array([entries]), np.array([read])))
+
+    def generated(self, name: str, source: str, found: Generated) -> None:
+        """What was generated for this file, told by its `runs`, or summed over its `events`."""
+        zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)
+        sums = {"total_n": found.number, "total_sumw": found.sumw, "total_sumw2": found.sumw2}
+        columns = {"x": zero, "y": zero, "z": zero, **{name: np.array([value]) for name, value in sums.items()}}
+        columns |= {"absent_n": zero, "passed_n": one, "passed_sumw": one * 1.0, "passed_sumw2": one * 1.0}
+        self._rows.append(Rows((self._dataset, "generated", name, source, ""), columns))
 
     def table(self) -> pa.Table:
         """All counts so far, merged."""

@@ -1,7 +1,17 @@
 """Toy NanoAOD whose trigger efficiencies are known: the embedded demo, the tests and the benchmarks run on it."""
 
-from skimflow.toy.collisions import Sample, certified_sections, collisions
+from skimflow.toy.collisions import Sample, certified_sections, collisions, recorded_luminosity
+from skimflow.toy.probabilities import path_probabilities
 from skimflow.toy.truth import leg_truth, truth
 from skimflow.toy.writing import write_file
 
-__all__ = ["Sample", "certified_sections", "collisions", "leg_truth", "truth", "write_file"]
+__all__ = [
+    "Sample",
+    "certified_sections",
+    "collisions",
+    "leg_truth",
+    "path_probabilities",
+    "recorded_luminosity",
+    "truth",
+    "write_file",
+]

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skimflow.errors import InputError
-from skimflow.toy import trigger
+from skimflow.toy import boosted, dimuon, lepton_jets, trigger
+from skimflow.toy.decays import two_body
 
 Columns = dict[str, np.ndarray]
 BLOCK = 10_000
@@ -53,7 +54,11 @@ class Sample(NamedTuple):
     `primary_dataset` for data (all collisions without one), `process` for simulation. Files with the same `seed`, `era`
     and `index` hold the same collisions, whatever primary dataset they are filtered for. `identified` is the fraction
     of electrons that keep their identification: nature's leptons are mostly from jets, so that hww_emu selects 0.2 % of
-    MuonEG's events, where the toy has a third.
+    MuonEG's events, where the toy has a third. `physics` is `mixed`; `dimuon`: two muons and a trigger of their own
+    (`toy.dimuon`), collision data only; `lepton_jets`: tops and W with their decays (`toy.lepton_jets`), simulation
+    only; or `boosted`: energetic tops and W+jets with fat jets (`toy.boosted`), of which collision data has a
+    `mixture`, pairs of a process and its fraction. After the trigger, momenta of muons are measured wrong: times `muon_scale`, and
+    smeared by the relative `muon_smear`.
     """
 
     seed: int
@@ -62,27 +67,60 @@ class Sample(NamedTuple):
     process: str | None = None
     era: str | None = None
     identified: float = 1.0
+    physics: str = "mixed"
+    muon_scale: float = 1.0
+    muon_smear: float = 0.0
+    mixture: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def menu(self) -> trigger.Menu:
+        """The trigger that looks at these collisions."""
+        return MENUS[self.physics]
+
+
+MENUS = {"mixed": trigger.MENU, "dimuon": dimuon.MENU, "lepton_jets": trigger.MENU, "boosted": trigger.MENU}
 
 
 def collisions(sample: Sample) -> Iterator[Columns]:
     """Endless blocks of collisions, before any trigger selects them: flat NanoAOD columns with trigger bits."""
-    _known("process", sample.process, PROCESSES)
-    _known("primary dataset", sample.primary_dataset, trigger.PRIMARY_DATASETS)
-    _known("era", sample.era, RUNS)
+    _check(sample)
     mixture = _DATA if sample.process is None else {sample.process: 1.0}
     block = 0
     while True:
         rng = np.random.default_rng([sample.seed, _era_number(sample), sample.index, block])
-        columns = _identity(sample, block) | _physics(mixture, rng)
+        own = _OWN[sample.physics](sample, rng) if sample.physics in _OWN else _physics(mixture, rng)
+        columns = _identity(sample, block) | own
         if sample.identified < 1:
             columns |= _unidentified(columns, 1 - sample.identified, rng.spawn(1)[0])
-        draws = trigger.draw(columns, rng)
-        columns |= trigger.decide(columns, draws, prescaled=sample.process is None)
-        columns |= _trigger_objects(columns, draws, rng)
+        draws = trigger.draw(columns, rng, sample.menu)
+        columns |= trigger.decide(columns, draws, sample.process is None, sample.menu)
+        columns |= _trigger_objects(columns, draws, rng, sample.menu)
+        if (sample.muon_scale, sample.muon_smear) != (1, 0):
+            columns["Muon_pt"] = _mismeasured(columns["Muon_pt"], sample, rng.spawn(1)[0])
         if sample.process is None:
             columns = {name: values for name, values in columns.items() if name not in _SIMULATION_ONLY}
         yield columns
         block += 1
+
+
+def _check(sample: Sample) -> None:
+    """Raises InputError if the toy does not have such a sample."""
+    if sample.physics == _BOOSTED:
+        for process in _boosted_mixture(sample):
+            boosted.check(process)
+    else:
+        _known("process", sample.process, lepton_jets.PROCESSES if sample.physics == _LEPTON_JETS else PROCESSES)
+    _known("era", sample.era, RUNS)
+    _known("physics", sample.physics, MENUS)
+    _known("primary dataset", sample.primary_dataset, sample.menu.primary_datasets)
+    if sample.physics == "dimuon" and sample.process:
+        raise InputError("toy", f"the toy has no simulation of {sample.process} with dimuon physics, only data")
+    if sample.physics == _LEPTON_JETS and not sample.process:
+        raise InputError("toy", "the toy has no collision data with lepton_jets physics, only simulation")
+
+
+def _mismeasured(pt: np.ndarray, sample: Sample, rng: np.random.Generator) -> np.ndarray:
+    return (pt * sample.muon_scale * rng.normal(1, sample.muon_smear, len(pt))).astype(np.float32)
 
 
 def _known(what: str, name: str | None, names: Iterable[str]) -> None:
@@ -107,6 +145,25 @@ def certified_sections(truths: Iterable[dict]) -> dict[str, list[list[int]]]:
         for run, end in sorted(last.items())
         if run != _BAD_RUN
     }
+
+
+def recorded_luminosity(truths: Iterable[dict]) -> str:
+    """A table of brilcalc by luminosity section for toy files: 1 pb⁻¹ in each section of so many collisions.
+
+    So a process that is a fraction f of the collisions has a cross-section of f times _SECTION pb.
+
+    Args:
+        truths: the truth written beside each file.
+    """
+    sections = {
+        (int(run), section)
+        for truth in truths
+        for run, (first, last) in truth["sections"].items()
+        for section in range(first, last + 1)
+    }
+    lines = ["#run:fill,ls,time,beamstatus,E(GeV),delivered(/pb),recorded(/pb),avgpu,source"]
+    lines += [f"{run}:1,{section}:{section},,STABLE BEAMS,6500,1,1,24,TOY" for run, section in sorted(sections)]
+    return "\n".join(lines) + "\n"
 
 
 def _era_number(sample: Sample) -> int:
@@ -134,7 +191,64 @@ def _physics(mixture: dict[str, float], rng: np.random.Generator) -> Columns:
     }
     shares = np.cumsum([PROCESSES[n].flavours for n in names], axis=1)[which]
     flavour = (rng.random(BLOCK)[:, None] > shares[:, :-1]).sum(axis=1)
-    columns = _leptons(flavour, process, rng) | _jets(process, rng)
+    return _with_event(_leptons(flavour, process, rng) | _jets(process, rng), process, rng)
+
+
+def _lepton_jets(sample: Sample, rng: np.random.Generator) -> Columns:
+    """Collisions of `toy.lepton_jets`, with soft leptons from jets beside those of the W."""
+    assert sample.process is not None
+    found = lepton_jets.generate(sample.process, BLOCK, rng)
+    soft = (BLOCK, 2)
+    extra = {"pt": 4 + rng.exponential(7, soft), "eta": rng.uniform(-2.4, 2.4, soft), "phi": _angle(soft, rng)}
+    extra["charge"] = rng.choice(np.array([-1, 1], np.int32), soft)
+    common = {name: np.concatenate([found.leptons[name], values], axis=1) for name, values in extra.items()}
+    common["prompt"] = np.tile([True, True, False, False], (BLOCK, 1))
+    is_electron = np.concatenate([found.electron, np.tile([True, False], (BLOCK, 1))], axis=1)
+    exists = np.concatenate([found.exists, rng.random(soft) < 0.1], axis=1)
+    order = np.argsort(-common["pt"], axis=1)
+    common = {name: np.take_along_axis(values, order, axis=1) for name, values in common.items()}
+    is_electron, exists = (np.take_along_axis(v, order, axis=1) for v in (is_electron, exists))
+    leptons = _electrons(common, exists & is_electron, rng) | _muons(common, exists & ~is_electron, rng)
+    process = {"met": np.full(BLOCK, 20.0), "negative": lepton_jets.PROCESSES[sample.process].negative}
+    return _with_missing(_with_event(leptons | found.columns, process, rng), found.missing)
+
+
+def _boosted(sample: Sample, rng: np.random.Generator) -> Columns:
+    """Collisions of `toy.boosted`."""
+    found = boosted.generate(_boosted_mixture(sample), BLOCK, rng)
+    electrons = _electrons(found.leptons, found.exists & found.electron, rng)
+    muons = _muons(found.leptons, found.exists & ~found.electron, rng)
+    process = {"met": np.full(BLOCK, 20.0), "negative": 0}
+    return _with_missing(_with_event(electrons | muons | found.columns, process, rng), found.missing)
+
+
+def _with_missing(columns: Columns, missing: np.ndarray) -> Columns:
+    """The missing momentum of the collisions, shape (2, BLOCK), in both of its forms."""
+    pt, phi = np.hypot(*missing), np.arctan2(missing[1], missing[0])
+    for name, values in (("pt", pt), ("phi", phi)):
+        columns |= {f"{met}_{name}": values.astype(np.float32) for met in ("MET", "PuppiMET")}
+    return columns
+
+
+def _boosted_mixture(sample: Sample) -> dict[str, float]:
+    return {sample.process: 1.0} if sample.process else dict(sample.mixture) or boosted.MIXTURE
+
+
+def _dimuons(sample: Sample, rng: np.random.Generator) -> Columns:
+    """Collisions of `toy.dimuon`: no electrons, few jets."""
+    muons, exists = dimuon.muons(BLOCK, rng)
+    process = {"jets": np.full(BLOCK, 0.5), "b_jets": np.zeros(BLOCK), "met": np.full(BLOCK, 20.0), "negative": 0}
+    leptons = _electrons(muons, np.zeros_like(exists), rng) | _muons(muons, exists, rng)
+    return _with_event(leptons | _jets(process, rng), process, rng)
+
+
+_LEPTON_JETS, _BOOSTED = "lepton_jets", "boosted"
+_OWN = {"dimuon": _dimuons, _LEPTON_JETS: _lepton_jets, _BOOSTED: _boosted}
+"""Generators of physics other than `mixed`."""
+
+
+def _with_event(columns: Columns, process: Columns, rng: np.random.Generator) -> Columns:
+    """Leptons and jets, with missing momentum, vertices and weights; of the types that NanoAOD has."""
     met, phi = rng.gamma(2.0, process["met"] / 2.0), _angle(BLOCK, rng)
     columns |= {"MET_pt": met * rng.normal(1, 0.1, BLOCK).clip(0.5), "MET_phi": phi}
     columns |= {"PuppiMET_pt": met, "PuppiMET_phi": phi}
@@ -190,21 +304,14 @@ def _prompt(process: Columns, rng: np.random.Generator) -> tuple[np.ndarray, np.
     pt = 5 + rng.gamma(2.0, (process["lepton_pt"][:, None] - 5) / 2, pair)
     eta, phi = rng.normal(0, 1.2, pair), _angle(pair, rng)
     mass = (_Z_MASS + _Z_WIDTH / 2 * np.tan(np.pi * rng.uniform(-0.49, 0.49, BLOCK))).clip(20, 300)
-    cosine, azimuth = rng.uniform(-1, 1, BLOCK), _angle(BLOCK, rng)
-    sine = np.sqrt(1 - cosine**2)
-    axis = mass / 2 * np.stack([sine * np.cos(azimuth), sine * np.sin(azimuth), cosine])
-    boost_pt, boost_phi, rapidity = rng.gamma(1.2, 12, BLOCK), _angle(BLOCK, rng), rng.normal(0, 1.3, BLOCK)
-    energy = np.hypot(mass, boost_pt)
-    boost = np.stack([boost_pt * np.cos(boost_phi), boost_pt * np.sin(boost_phi), energy * np.sinh(rapidity)])
-    total = np.sqrt(mass**2 + (boost**2).sum(axis=0))
+    direction = rng.uniform(-1, 1, BLOCK), _angle(BLOCK, rng)
+    boost = rng.gamma(1.2, 12, BLOCK), _angle(BLOCK, rng), rng.normal(0, 1.3, BLOCK)
     resolution = rng.spawn(1)[0].normal(1, _RESOLUTION, pair)
-    for leg, sign in ((0, 1), (1, -1)):
-        momentum = sign * axis + boost * (mass / 2 + (sign * axis * boost).sum(axis=0) / (total + mass)) / mass
-        z_pt = np.hypot(momentum[0], momentum[1])
-        where = process["resonant"]
+    where = process["resonant"]
+    for leg, (z_pt, z_eta, z_phi) in enumerate(two_body(mass, direction, boost)):
         pt[where, leg] = z_pt[where] * resolution[where, leg]
-        eta[where, leg] = np.arcsinh(momentum[2] / z_pt)[where]
-        phi[where, leg] = np.arctan2(momentum[1], momentum[0])[where]
+        eta[where, leg] = z_eta[where]
+        phi[where, leg] = z_phi[where]
     return pt, eta, phi
 
 
@@ -284,18 +391,18 @@ def _jets(process: Columns, rng: np.random.Generator) -> Columns:
     return {"nJet": number, **{f"Jet_{name}": values for name, values in columns.items()}}
 
 
-def _trigger_objects(columns: Columns, draws: trigger.Draws, rng: np.random.Generator) -> Columns:
+def _trigger_objects(columns: Columns, draws: trigger.Draws, rng: np.random.Generator, menu: trigger.Menu) -> Columns:
     """One object for each lepton that fires some leg, with the bits of its legs and slightly other kinematics.
 
     Legs that differ by their threshold only share the first bit: the online pT says which of them fired.
     """
-    passed = trigger.leg_decisions(columns, draws)
+    passed = trigger.leg_decisions(columns, draws, menu)
     parts = []
     for collection, pdg_id in (("Electron", 11), ("Muon", 13)):
         counts = columns[f"n{collection}"]
         event = np.repeat(np.arange(len(counts)), counts)
         bits, least, below = np.zeros(len(event), np.int32), np.zeros(len(event)), np.full(len(event), np.inf)
-        for name, leg in trigger.LEGS.items():
+        for name, leg in menu.legs.items():
             if leg.collection == collection:
                 bits |= np.where(passed[name], leg.bit, 0).astype(np.int32)
                 if leg.bit == 1:

@@ -5,6 +5,7 @@ lepton that fires a leg fires all looser ones too, as in the detector. A path fi
 vertex-distance (DZ) filter accepts the event, and its prescale counter comes round.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +60,15 @@ LEGS = {
 DZ_EFFICIENCY = 0.96
 MET_WIDTH, MET_PLATEAU = 20.0, 0.98
 
+
+class Menu(NamedTuple):
+    """What a trigger is made of, each by name; a primary dataset is a list of paths."""
+
+    legs: dict[str, Leg]
+    paths: dict[str, Path]
+    primary_datasets: dict[str, list[str]]
+
+
 MU12_ELE23 = "HLT_Mu12_TrkIsoVVL_Ele23_CaloIdL_TrackIdL_IsoVL_DZ"
 MU23_ELE12 = "HLT_Mu23_TrkIsoVVL_Ele12_CaloIdL_TrackIdL_IsoVL_DZ"
 PATHS = {
@@ -86,6 +96,7 @@ PRIMARY_DATASETS = {
     "SingleElectron": ["HLT_Ele27_WPTight_Gsf"],
     "MET": [path for path in PATHS if PATHS[path].met],
 }
+MENU = Menu(LEGS, PATHS, PRIMARY_DATASETS)
 ISOLATED = 0.25
 
 
@@ -99,59 +110,64 @@ class Draws(NamedTuple):
     prescale: dict[str, np.ndarray]
 
 
-def draw(columns: Columns, rng: np.random.Generator) -> Draws:
+def draw(columns: Columns, rng: np.random.Generator, menu: Menu = MENU) -> Draws:
     """Throw the dice for these events."""
     events = len(columns["nElectron"])
     electron, muon = rng.random(len(columns["Electron_pt"])), rng.random(len(columns["Muon_pt"]))
-    prescaled = [name for name, path in PATHS.items() if path.prescale > 1]
-    counters = {name: rng.integers(PATHS[name].prescale, size=events) == 0 for name in prescaled}
+    prescaled = [name for name, path in menu.paths.items() if path.prescale > 1]
+    counters = {name: rng.integers(menu.paths[name].prescale, size=events) == 0 for name in prescaled}
     return Draws(electron, muon, rng.random(events), rng.random(events), counters)
 
 
-def decide(columns: Columns, draws: Draws, prescaled: bool = True) -> Columns:
+def decide(columns: Columns, draws: Draws, prescaled: bool = True, menu: Menu = MENU) -> Columns:
     """Decision of each path, shape (events,), bool.
 
     Args:
         columns: flat NanoAOD columns; reads lepton pT, η, φ and isolation, and the missing momentum.
         prescaled: as in collision data; without, as in simulation.
     """
-    passed = leg_decisions(columns, draws)
+    passed = leg_decisions(columns, draws, menu)
     dz = draws.dz < DZ_EFFICIENCY
     result = {}
-    for name, path in PATHS.items():
-        fired = _legs_fire(columns, path, passed) if path.legs else _met_fires(columns, path, draws)
+    for name, path in menu.paths.items():
+        fired = _legs_fire(columns, path, passed, menu) if path.legs else _met_fires(columns, path, draws)
         fired = fired & dz if path.dz else fired
         result[name] = fired & draws.prescale[name] if prescaled and path.prescale > 1 else fired
     return result
 
 
-def leg_decisions(columns: Columns, draws: Draws) -> Columns:
+def leg_decisions(columns: Columns, draws: Draws, menu: Menu = MENU) -> Columns:
     """Which leptons fire each leg, shape (leptons of its collection,)."""
     result = {}
-    for name, leg in LEGS.items():
+    for name, leg in menu.legs.items():
         c, u = leg.collection, draws.electron if leg.collection == "Electron" else draws.muon
         isolated = columns[f"{c}_pfRelIso03_all"] < ISOLATED
         result[name] = u < leg.efficiency(columns[f"{c}_pt"], columns[f"{c}_eta"], isolated)
     return result
 
 
-def in_primary_dataset(decisions: Columns, primary_dataset: str | None) -> np.ndarray:
+def in_primary_dataset(decisions: Columns, primary_dataset: str | None, menu: Menu = MENU) -> np.ndarray:
     """Whether some path of the primary dataset fired; everything is kept without one (simulation)."""
     if primary_dataset is None:
         return np.ones(len(next(iter(decisions.values()))), bool)
-    return np.logical_or.reduce([decisions[path] for path in PRIMARY_DATASETS[primary_dataset]])
+    return np.logical_or.reduce([decisions[path] for path in menu.primary_datasets[primary_dataset]])
 
 
-def _legs_fire(columns: Columns, path: Path, passed: Columns) -> np.ndarray:
-    """At least one lepton for each leg; two legs of one collection need two leptons."""
-    numbers = []
+def _legs_fire(columns: Columns, path: Path, passed: Columns, menu: Menu) -> np.ndarray:
+    """At least one lepton for each leg; two legs of one collection need two leptons, the looser one second."""
+    numbers = {}
     for name in path.legs:
-        counts = columns[f"n{LEGS[name].collection}"]
+        counts = columns[f"n{menu.legs[name].collection}"]
         event = np.repeat(np.arange(len(counts)), counts)
-        numbers.append(np.bincount(event[passed[name]], minlength=len(counts)))
-    same = len({LEGS[name].collection for name in path.legs}) < len(path.legs)
+        numbers[name] = np.bincount(event[passed[name]], minlength=len(counts))
+    return legs_fire(numbers, path, menu)
+
+
+def legs_fire(numbers: Mapping[str, np.ndarray], path: Path, menu: Menu = MENU) -> np.ndarray:
+    """Whether the legs of a path fire, from how many leptons fire each leg, shape (events,)."""
+    same = len({menu.legs[name].collection for name in path.legs}) < len(path.legs)
     needed = [1, 2] if same else [1] * len(path.legs)
-    return np.logical_and.reduce([n >= k for n, k in zip(numbers, needed, strict=True)])
+    return np.logical_and.reduce([numbers[name] >= k for name, k in zip(path.legs, needed, strict=True)])
 
 
 def _met_fires(columns: Columns, path: Path, draws: Draws) -> np.ndarray:
@@ -172,12 +188,12 @@ def _without_muons(columns: Columns) -> np.ndarray:
     return np.hypot(x, y)
 
 
-def parameters() -> dict:
+def parameters(menu: Menu = MENU) -> dict:
     """The whole model as plain values, for the truth file."""
     return {
-        "legs": {name: leg._asdict() for name, leg in LEGS.items()},
-        "paths": {name: path._asdict() for name, path in PATHS.items()},
-        "primary_datasets": PRIMARY_DATASETS,
+        "legs": {name: leg._asdict() for name, leg in menu.legs.items()},
+        "paths": {name: path._asdict() for name, path in menu.paths.items()},
+        "primary_datasets": menu.primary_datasets,
         "dz_efficiency": DZ_EFFICIENCY,
         "met": {"width": MET_WIDTH, "plateau": MET_PLATEAU},
     }

@@ -9,11 +9,15 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
+import pyarrow as pa
 import uproot
 
+from skimflow.arrow import numbers
 from skimflow.files import whole
+from skimflow.io.outputs import write_table
 from skimflow.toy import trigger
 from skimflow.toy.collisions import Columns, Sample, collisions
+from skimflow.toy.probabilities import path_probabilities
 from skimflow.toy.truth import pick
 
 
@@ -41,7 +45,14 @@ _BASKET, _ROOM = 20_000, 10
 _FILLER = "Filler"
 
 
-def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD", filler: int = 0) -> None:
+def write_file(
+    path: str | Path,
+    sample: Sample,
+    events: int,
+    codec: str = "ZSTD",
+    filler: int = 0,
+    probabilities: str | Path | None = None,
+) -> None:
     """Write a toy NanoAOD file, and its truth as `<stem>.truth.json` beside it.
 
     The file of a primary dataset holds only events that some path of that dataset fired.
@@ -50,8 +61,11 @@ def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD
         events: number of events in the file.
         codec: ZSTD, LZMA, ZLIB, LZ4 or none.
         filler: number of branches of `Events` to fill up to (0: none; real files have about 1,380).
+        probabilities: Parquet file to write, with the identity of each event of the file and what
+            `path_probabilities` says of it. Only dimuon physics has them.
     """
     path, book = Path(path), _Book(sample)
+    known: list[pa.Table] = []
     seeded = uuid.UUID(bytes=np.random.default_rng([sample.seed, sample.index, *path.stem.encode()]).bytes(16))
     # Handed over opened: uproot writes a file's name into it, and the temporary name holds the process.
     with (
@@ -64,10 +78,21 @@ def write_file(path: str | Path, sample: Sample, events: int, codec: str = "ZSTD
             content = _branches(columns, filler, sample)
             tree = tree or _tree(file, content, baskets=events // _BASKET + 2)
             tree.extend(content)
+            if probabilities:
+                known.append(_known(columns, sample))
         for name, content in (("LuminosityBlocks", book.sections()), ("Runs", book.runs())):
             _tree(file, content, name).extend(content)
     with whole(path.with_suffix(".truth.json")) as partial:
         partial.write_text(json.dumps(book.truth(), indent=1) + "\n", encoding="utf-8")
+    if probabilities:
+        write_table(pa.concat_tables(known), probabilities, {"sample": sample._asdict()})
+
+
+def _known(columns: Columns, sample: Sample) -> pa.Table:
+    """Identity of events, and their true probabilities."""
+    found = path_probabilities(columns, sample.menu, sample.primary_dataset)
+    identity = {name: columns[name] for name in ("run", "luminosityBlock", "event")}
+    return pa.table({name: numbers(values) for name, values in (identity | found).items()})
 
 
 def _tree(file: Any, content: dict[str, Any], name: str = "Events", baskets: int = 1) -> Any:
@@ -85,7 +110,7 @@ class _Book:
 
     def __init__(self, sample: Sample):
         self.sample, self.generated, self.kept = sample, 0, 0
-        self.fired = dict.fromkeys(trigger.PATHS, 0)
+        self.fired = dict.fromkeys(sample.menu.paths, 0)
         self.pairs: list[np.ndarray] = [np.empty((0, 2), np.uint32)]
         self.weights: list[np.ndarray] = [np.empty(0)]
 
@@ -121,7 +146,7 @@ class _Book:
             "kept": self.kept,
             "fired": self.fired,
             "sections": {str(run): [int(n.min()), int(n.max())] for run, n in self._by_run()},
-            "trigger": trigger.parameters(),
+            "trigger": trigger.parameters(self.sample.menu),
         }
 
 
@@ -130,7 +155,8 @@ def _kept(sample: Sample, events: int, book: _Book) -> Iterator[Columns]:
     pending: list[Columns] = []
     waiting, left = 0, events
     for columns in collisions(sample):
-        kept = trigger.in_primary_dataset({p: columns[p] for p in trigger.PATHS}, sample.primary_dataset)
+        fired = {path: columns[path] for path in sample.menu.paths}
+        kept = trigger.in_primary_dataset(fired, sample.primary_dataset, sample.menu)
         kept &= np.cumsum(kept) <= left
         last = kept.sum() == left
         if last:  # collisions after the last kept one were not looked at

@@ -68,6 +68,16 @@ def keys(node: Node, fixed: Fixed) -> dict[str, list | None]:
     return known
 
 
+def named(node: Node, name: str) -> list:
+    """The keys that categories of this input have, whether or not the file has a default for others."""
+    return [
+        item["key"]
+        for one in _walk(node)
+        if isinstance(one, dict) and one["nodetype"] == "category" and one["input"] == name
+        for item in one["content"]
+    ]
+
+
 def check_key(name: str, key: Any, known: list, where: str) -> None:
     """Raise ConfigError unless the key is known."""
     if key not in known:

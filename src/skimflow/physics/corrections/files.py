@@ -21,6 +21,7 @@ from skimflow.physics.corrections.domain import (
     edges,
     intersection,
     keys,
+    named,
 )
 
 Array = np.ndarray
@@ -126,6 +127,10 @@ class Correction:
     def edges(self, name: str) -> list[float]:
         """All finite edges of an input, ascending; empty where it is not binned."""
         return sorted({edge for part in self._parts for edge in edges(part, name)})
+
+    def keys(self, name: str) -> list:
+        """All keys of an input that chooses a category; empty where it does not."""
+        return list(dict.fromkeys(key for part in self._parts for key in named(part, name)))
 
     def evaluate(self, values: Values, neutral: float = 1.0) -> Evaluated:
         """The correction of n objects.

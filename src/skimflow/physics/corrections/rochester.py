@@ -6,6 +6,7 @@ replicas for the statistical uncertainty, each further set one systematic change
 """
 
 import functools
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,16 +89,20 @@ class Tables(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def read(path: str | Path) -> Tables:
+def read(path: str | Path, sha256: str | None = None) -> Tables:
     """Read the tables of a file `RoccoR*.txt`. Files are kept: they are read once in a process.
 
     Raises:
-        InputError: absent, or not of this form, with the line that is wrong.
+        InputError: absent, another file than `sha256` says, or not of this form, with the line that is wrong.
     """
     try:
-        lines = Path(path).read_text(encoding="ascii").splitlines()
+        content = Path(path).read_bytes()
+        lines = content.decode("ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("missing", f"{path}: Rochester tables cannot be read: {error}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 not in (None, found):
+        raise InputError("checksum", f"{path}: refused, its sha256 is {found} where the configuration says {sha256}")
     reader = _Reader()
     try:
         for line in lines:

@@ -1,0 +1,19 @@
+"""Lists of numbers, one a event, as flat arrays."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Jagged(NamedTuple):
+    """How many values each event has, shape (events,), and the values of all, one after the other."""
+
+    counts: np.ndarray
+    values: np.ndarray
+
+    def at(self, index: np.ndarray) -> "Jagged":
+        """The lists of these events: a mask, shape (events,), or places."""
+        places = np.flatnonzero(index) if index.dtype == bool else index
+        counts, starts = self.counts[places], (np.cumsum(self.counts) - self.counts)[places]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return Jagged(counts, self.values[np.repeat(starts, counts) + within])
