@@ -58,6 +58,8 @@ class Results:
         self.fit = f"{self.root}/fits/{{fit}}/{{file}}"
         self.fit_parameters = f"{self.root}/fit_parameters.csv"
         self.fit_yields = f"{self.root}/fit_yields.csv"
+        self.selection = f"{self.root}/selection.parquet"
+        self.selection_csv = f"{self.root}/selection.csv"
         self.luminosity = f"{self.root}/luminosity.csv"
         self.lumis_of = f"{self.root}/processed_lumis/{{kind}}/{{name}}.json"
         self.toy_luminosity = f"{self.root}/toy_luminosity.csv"

@@ -118,9 +118,7 @@ def test_real_files_agree_event_by_event(
     assert sum(found.values()) >= least
 
 
-def test_runs_that_are_not_certified_are_rejected(
-    toy: Callable, skimmed: Callable, tmp_path: Path
-) -> None:
+def test_runs_that_are_not_certified_are_rejected(toy: Callable, skimmed: Callable, tmp_path: Path) -> None:
     """SYSTEMS 4e.2: a run that is not listed was compared with the last run, so its first 30 sections were accepted, and
     one above the last run was an error."""
     path = toy(ToySample(5, 0, primary_dataset="SingleMuon", era="Run2016G", physics="boosted"), 1500)
@@ -202,7 +200,10 @@ def filled(
     return make
 
 
-MODEL = {"layers": [{"weights": [[-4.0]], "bias": [1.7]}, {"weights": [[4.0]], "bias": [0.0]}], "features": {"n_jet": 10}}
+MODEL = {
+    "layers": [{"weights": [[-4.0]], "bias": [1.7]}, {"weights": [[4.0]], "bias": [0.0]}],
+    "features": {"n_jet": 10},
+}
 """A score that falls with the number of jets: near 1 for three, near -1 for six."""
 
 
@@ -289,9 +290,13 @@ def test_a_classifier_is_learnt_from_the_other_half(
     # them may be missing altogether, so their jets are changed instead.
     table = pq.read_table(files[SEMILEP])
     even = np.asarray(table["event"]) % 2 == 0
-    mass = pa.array([[9.0] * len(jets) if e else jets for jets, e in zip(table["Jet_mass"].to_pylist(), even, strict=True)])
+    mass = pa.array(
+        [[9.0] * len(jets) if e else jets for jets, e in zip(table["Jet_mass"].to_pylist(), even, strict=True)]
+    )
     place = table.schema.get_field_index("Jet_mass")
-    pq.write_table(table.set_column(place, "Jet_mass", mass.cast(table.schema.field(place).type)), tmp_path / "x.parquet")
+    pq.write_table(
+        table.set_column(place, "Jet_mass", mass.cast(table.schema.field(place).type)), tmp_path / "x.parquet"
+    )
     other = train({SEMILEP: [tmp_path / "x.parquet"], WJETS: [files[WJETS]]}, settings)
     assert other["networks"][0] == found["networks"][0]
     assert other["networks"][1] != found["networks"][1]

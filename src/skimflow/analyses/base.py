@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from skimflow.physics.cuts import Cuts
+
 Columns = dict[str, np.ndarray]
 
 
@@ -78,6 +80,16 @@ class Objects(NamedTuple):
     """Their quantities, such as `pt` and `eta`, shape (objects,)."""
 
 
+class Flow(NamedTuple):
+    """The named cuts that make a region."""
+
+    cuts: Cuts
+    """Regions of one analysis may share them."""
+    variables: Mapping[str, str]
+    """The cuts of this region, in order, each with the observable that it cuts on (empty for none). An event that
+    passes all others has a value of it."""
+
+
 class Observed(NamedTuple):
     """What histograms are filled with, for n events of a skim."""
 
@@ -89,6 +101,8 @@ class Observed(NamedTuple):
     """By collection."""
     shown: Mapping[str, Sequence[str]] = MappingProxyType({})
     """By region, the observables that it has; all of them where it is not named."""
+    flows: Mapping[str, Flow] = MappingProxyType({})
+    """By region, its cuts, for cutflow and N-1."""
 
 
 class Analysis(Protocol):

@@ -85,7 +85,7 @@ def auc(scores: Array, signal: Array) -> float:
         scores: shape (n,).
         signal: shape (n,), bool, some true and some false.
     """
-    values, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2
     number = int(signal.sum())
     above = ranks[place][signal].sum() - number * (number + 1) / 2

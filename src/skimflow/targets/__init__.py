@@ -27,7 +27,12 @@ from skimflow.targets.legs import leg_figures, leg_plot_settings, tag_and_probe_
 from skimflow.targets.pages import page_settings, page_tables, pages
 from skimflow.targets.plots import plot_settings, style_settings
 from skimflow.targets.scale_factors import other_measurements, other_tables, scale_factor_settings
-from skimflow.targets.templates import TemplatesTargets, template_plot_settings, template_settings
+from skimflow.targets.templates import (
+    TemplatesTargets,
+    selection_plot_settings,
+    template_plot_settings,
+    template_settings,
+)
 from skimflow.targets.toys import toy_settings, truth_settings
 from skimflow.targets.zprime import ZprimeTargets
 
@@ -58,6 +63,7 @@ __all__ = [
     "reported",
     "resolve",
     "scale_factor_settings",
+    "selection_plot_settings",
     "selections",
     "skim_settings",
     "stability_settings",

@@ -1,8 +1,8 @@
 """The toy's energetic tops: Z′ → tt̄, tt̄ and W+jets with their decays, and jets of two sizes.
 
-Z′, tops and W have masses and widths and decay isotropically. Quarks are measured with a resolution and clustered twice,
-so that a fast top is one fat jet and a slow one is three jets. Spectra are harder than nature's and muons are more, so
-that a few thousand events fill the tail; rates and efficiencies are plausible, not tuned.
+Z′, tops and W have masses and widths and decay isotropically. Quarks are measured with a resolution and clustered
+twice, so that a fast top is one fat jet and a slow one is three jets. Spectra are harder than nature's and muons are
+more, so that a few thousand events fill the tail; rates and efficiencies are plausible, not tuned.
 """
 
 import re

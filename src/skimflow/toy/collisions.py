@@ -57,8 +57,8 @@ class Sample(NamedTuple):
     MuonEG's events, where the toy has a third. `physics` is `mixed`; `dimuon`: two muons and a trigger of their own
     (`toy.dimuon`), collision data only; `lepton_jets`: tops and W with their decays (`toy.lepton_jets`), simulation
     only; or `boosted`: energetic tops and W+jets with fat jets (`toy.boosted`), of which collision data has a
-    `mixture`, pairs of a process and its fraction. After the trigger, momenta of muons are measured wrong: times `muon_scale`, and
-    smeared by the relative `muon_smear`.
+    `mixture`, pairs of a process and its fraction. After the trigger, momenta of muons are measured wrong: times
+    `muon_scale`, and smeared by the relative `muon_smear`.
     """
 
     seed: int
