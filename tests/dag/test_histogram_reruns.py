@@ -75,7 +75,10 @@ def test_the_content_of_a_correction_fills_histograms_again(finished: Checkout, 
     copy.edit("results/toy/corrections/pileup.json", lambda text: text.replace("1.1", "1.2"))
     assert copy.jobs(*DEMO) == HISTOGRAMS
     copy.run(*DEMO, "--touch", "--cores", "1")
-    copy.edit("src/skimflow/histograms/objects.py", lambda text: text.replace("_TYPE1_PT, _TYPE1_EM = 15.0", "_TYPE1_PT, _TYPE1_EM = 16.0"))
+    copy.edit(
+        "src/skimflow/histograms/objects.py",
+        lambda text: text.replace("_TYPE1_PT, _TYPE1_EM = 15.0", "_TYPE1_PT, _TYPE1_EM = 16.0"),
+    )
     assert copy.jobs(*DEMO) == HISTOGRAMS
     copy.run(*DEMO, "--touch", "--cores", "1")
     changed = ("style={colours: ['#ff0000']}", lambda text: text.replace('"0.8"', '"0.7"'))
@@ -106,7 +109,9 @@ def test_the_open_data_of_2016(finished: Checkout) -> None:
     for dataset, (recid, files) in RECORDS.items():
         lfns = [f"/eos/opendata/{dataset}/{index}.root" for index in range(files)]
         ids = [paths.file_id(lfn) for lfn in lfns]
-        rows = [lock.Row(i, i, lfn, "root://x.example/" + lfn, 1, 1, "", i, 1, 1) for i, lfn in zip(ids, lfns, strict=True)]
+        rows = [
+            lock.Row(i, i, lfn, "root://x.example/" + lfn, 1, 1, "", i, 1, 1) for i, lfn in zip(ids, lfns, strict=True)
+        ]
         finished.write(f"config/locks/{dataset}.tsv", lock.text(rows, {}, f"recid:{recid}", 1))
     text = finished.run("-n", *real, check=False)
     assert "error: inputs/RoccoR2016bUL.txt: the configuration names this file, but it is not there" in text
