@@ -1,7 +1,7 @@
 """The Z peak of a file of muons, fitted: `python -m benchmarks.zpeak FILE [FIGURE.png]`.
 
-Any NanoAOD file, or one that has nothing but muons. Pairs are built as in the analysis `zmumu` (both muons above 20 GeV,
-one above 25, |η| < 2.4, opposite charge, the pair nearest to the Z mass), but nothing is asked of identification,
+Any NanoAOD file, or one that has nothing but muons. Pairs are built as in the analysis `zmumu` (both muons above 20 GeV
+and one above 25, |η| < 2.4, opposite charge, the pair nearest to the Z mass), but nothing is asked of identification,
 isolation or trigger, which such files lack; momenta are taken as they were stored.
 """
 
@@ -43,8 +43,12 @@ def paint(figure: Figure, content: np.ndarray, peak: Peak) -> None:
     main.stairs(peak.background, EDGES, fill=True, color="0.85", label="background")
     main.stairs(peak.expected, EDGES, color="#bd1f01", lw=2, label="fit")
     main.errorbar(centres, content, np.sqrt(content), fmt="o", color="black", ms=4, lw=1, label="data")
-    text = f"$m = {peak.mean:.3f} \\pm {peak.mean_error:.3f}$ GeV\n$\\sigma = {peak.sigma:.3f} \\pm {peak.sigma_error:.3f}$ GeV"
-    main.text(0.04, 0.94, f"{text}\n$\\chi^2$/ndf = {peak.chi2:.0f}/{peak.ndf}", transform=main.transAxes, va="top")
+    lines = [
+        f"$m = {peak.mean:.3f} \\pm {peak.mean_error:.3f}$ GeV",
+        f"$\\sigma = {peak.sigma:.3f} \\pm {peak.sigma_error:.3f}$ GeV",
+        f"$\\chi^2$/ndf = {peak.chi2:.0f}/{peak.ndf}",
+    ]
+    main.text(0.04, 0.94, "\n".join(lines), transform=main.transAxes, va="top")
     main.set_ylim(0, 1.25 * content.max())
     main.set_xlim(EDGES[0], EDGES[-1])
     main.set_ylabel(f"events / {EDGES[1] - EDGES[0]:g} GeV")
@@ -59,8 +63,9 @@ def paint(figure: Figure, content: np.ndarray, peak: Peak) -> None:
 def main(path: str, figure: str | None = None) -> None:
     mass = masses(path)
     content = np.histogram(mass, EDGES)[0]
-    peak = fit_peak(EDGES, content)
-    print(f"{len(mass):,} pairs, {content.sum():,} between {EDGES[0]:g} and {EDGES[-1]:g} GeV, {peak.signal:,.0f} in the peak")
+    peak = fit_peak(EDGES, content, radiation=True)
+    inside = f"{content.sum():,} between {EDGES[0]:g} and {EDGES[-1]:g} GeV"
+    print(f"{len(mass):,} pairs, {inside}, {peak.signal:,.0f} in the peak")
     print(f"mean  {peak.mean:.3f} ± {peak.mean_error:.3f} GeV")
     print(f"sigma {peak.sigma:.3f} ± {peak.sigma_error:.3f} GeV (beside the width of the Z)")
     print(f"chi2 / ndf {peak.chi2:.1f} / {peak.ndf}")

@@ -81,7 +81,7 @@ def test_results(demo: Path) -> None:
 @pytest.mark.xdist_group("zmumu")
 def test_files_of_templates_and_report(demo: Path) -> None:
     with uproot.open(demo / "templates.root") as file:
-        names = {name.split(";")[0] for name in file.keys()}
+        names = {name.split(";")[0] for name in file}
         assert {"zmumu_mass_Z", "zmumu_mass_Z_muon_scale_up", "zmumu_mass_data", "provenance"} <= names
         values = file["zmumu_mass_Z"].values()
     assert read(demo / "templates.json")["zmumu_mass_Z"].inside.tolist() == values.tolist()

@@ -13,6 +13,7 @@ from skimflow.errors import InputError
 Array = np.ndarray
 _FINER = 8
 _LEAST = 50.0
+_LOSS, _LOSS_WEIGHT = np.polynomial.laguerre.laggauss(24)
 
 
 class Peak(NamedTuple):
@@ -34,8 +35,11 @@ class Peak(NamedTuple):
     """Those of the background, shape (bins,)."""
 
 
-def fit_peak(edges: Array, values: Array, variances: Array | None = None) -> Peak:
+def fit_peak(edges: Array, values: Array, variances: Array | None = None, radiation: bool = False) -> Peak:
     """Fit a Voigt profile of the Z's width above an exponential background.
+
+    With radiation, a fraction of the pairs has lost an amount of mass that falls exponentially, as muons do that
+    radiate photons, which makes a tail to lower masses; `mean` is that of the pairs that have not.
 
     Weighted contents are taken as counts of Σw/Σw² times theirs (Bohm and Zech, NIM A748 (2014) 1).
 
@@ -54,9 +58,12 @@ def fit_peak(edges: Array, values: Array, variances: Array | None = None) -> Pea
     counts = np.maximum(values * scale, 0)
     model = _Model(edges)
     start = {"signal": 0.9 * counts.sum(), "mean": 91.0, "sigma": 1.5, "background": 0.1 * counts.sum(), "slope": 0.01}
+    start |= {"radiated": 0.2, "loss": 4.0} if radiation else {}
     minuit = Minuit(lambda *p: poisson_chi2(counts, sum(model(*p))), *start.values(), name=list(start))
     minuit.limits["signal", "background"] = (0, None)
     minuit.limits["mean"], minuit.limits["sigma"], minuit.limits["slope"] = (85, 97), (0.05, 8), (-0.2, 0.3)
+    if radiation:
+        minuit.limits["radiated"], minuit.limits["loss"] = (0, 0.7), (0.5, 20)
     minuit.strategy = 2
     minuit.migrad()
     if not minuit.valid:
@@ -79,8 +86,19 @@ class _Model:
         self._low = edges[0]
 
     def __call__(
-        self, signal: float, mean: float, sigma: float, background: float, slope: float
+        self,
+        signal: float,
+        mean: float,
+        sigma: float,
+        background: float,
+        slope: float,
+        radiated: float = 0.0,
+        loss: float = 1.0,
     ) -> tuple[Array, Array]:
-        shapes = voigt_profile(self._mass - mean, sigma, Z_WIDTH / 2), np.exp(-slope * (self._mass - self._low))
+        peak = voigt_profile(self._mass - mean, sigma, Z_WIDTH / 2)
+        if radiated:
+            lower = (self._mass - mean)[..., None] + loss * _LOSS
+            peak = (1 - radiated) * peak + radiated * (voigt_profile(lower, sigma, Z_WIDTH / 2) @ _LOSS_WEIGHT)
+        shapes = peak, np.exp(-slope * (self._mass - self._low))
         contents = [(shape * self._step).sum(axis=1) for shape in shapes]
         return signal * contents[0] / contents[0].sum(), background * contents[1] / contents[1].sum()
