@@ -52,7 +52,9 @@ rule plot_templates:
     input:
         RESULTS.templates,
     output:
-        **figures("templates", TARGETS.shown(), "templates_figure", "data and simulation"),
+        **figures(
+            "templates", TARGETS.shown(), "templates_figure", "data and simulation"
+        ),
     log:
         RESULTS.log("plot_templates"),
     localrule: True

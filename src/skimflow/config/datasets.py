@@ -29,7 +29,6 @@ class Toy(Model):
     )
     muon_smear: float = Field(0.0, ge=0, lt=0.5, description="Relative width that they are smeared with on top.")
 
-
     @model_validator(mode="after")
     def _of_boosted(self) -> "Toy":
         if self.mixture and (self.physics != "boosted" or abs(sum(self.mixture.values()) - 1) > 1e-6):

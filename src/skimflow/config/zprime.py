@@ -31,7 +31,10 @@ class Classifier(Model):
     learning_rate: float = Field(0.01, gt=0, description="Step of the first epoch.")
     epochs: int = Field(500, ge=1, description="At most so many passes over the events.")
     validation: float = Field(
-        0.2, gt=0, lt=1, description="Fraction of events that are not learnt from: learning ends when they gain no more."
+        0.2,
+        gt=0,
+        lt=1,
+        description="Fraction of events not learnt from: learning ends when they gain no more.",
     )
     seed: int = Field(42, ge=0, description="Seed of everything random.")
 
@@ -49,7 +52,7 @@ class Classifier(Model):
 
 
 class Zprime(Model):
-    """Selection of `zprime`: one energetic muon, b jets, missing momentum, a top quark in one fat jet or in three jets."""
+    """Selection of `zprime`: one energetic muon, b jets, missing momentum, a top in one fat jet or three jets."""
 
     OBSERVABLES: ClassVar[dict[str, tuple[str, ...]]] = {
         WORKSHOP: ("workshop_mtt", "fat_jet_pt", "fat_jet_mass", *_EVENT, *SHAPES),
@@ -87,7 +90,8 @@ class Zprime(Model):
     reconstructed_jets: int = Field(8, ge=4, le=12, description="The leading so many of them are combined.")
     chi2: float = Field(30, gt=0, description="χ² of the reconstruction below this, in signal and control regions.")
     jet_pts: tuple[float, float] | None = Field(
-        None, description="In signal and control regions, pT of the two leading jets above these; the paper: 150 and 50."
+        None,
+        description="In these regions, pT of the two leading jets above these, GeV; the paper: 150 and 50.",
     )
     isolation_2d: tuple[float, float] | None = Field(
         None,

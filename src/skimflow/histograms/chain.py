@@ -50,7 +50,8 @@ class Chain:
 
     @property
     def changes_objects(self) -> bool:
-        return bool(self._objects)
+        """Whether the nominal objects are others than those of the file."""
+        return any(how["kind"] not in _ONLY_VARIED for how in self._objects)
 
     def variations(self) -> list[Varied]:
         """Variations of objects, each with all the other corrections nominal."""
@@ -220,6 +221,8 @@ _OBJECTS: dict[str, Callable[[Columns, Settings, str, Varied], Columns]] = {
     "scale": _scale,
     "smear": _smear,
 }
+_ONLY_VARIED = ("scale", "smear")
+"""Corrections that leave nominal objects as they are."""
 _WEIGHTS: dict[str, Callable[[Columns, Mapping[str, Objects], Settings], Factor | None]] = {
     "pileup": _pileup,
     "lepton": _lepton,

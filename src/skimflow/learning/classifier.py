@@ -85,7 +85,7 @@ def auc(scores: Array, signal: Array) -> float:
         scores: shape (n,).
         signal: shape (n,), bool, some true and some false.
     """
-    values, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2
     number = int(signal.sum())
     above = ranks[place][signal].sum() - number * (number + 1) / 2
@@ -145,9 +145,7 @@ def _fitted(examples: _Examples, own: Mapping[str, Any], half: int) -> dict[str,
         # The epochs are the user's, and how many there were is told.
         warnings.simplefilter("ignore", extra("sklearn.exceptions", "ml").ConvergenceWarning)
         model.fit((balanced.features - mean) / width, balanced.signal)
-    layers = [
-        {"weights": weights, "bias": bias} for weights, bias in zip(model.coefs_, model.intercepts_, strict=True)
-    ]
+    layers = [{"weights": weights, "bias": bias} for weights, bias in zip(model.coefs_, model.intercepts_, strict=True)]
     # The first layer takes features as they are: it does the standardisation, too.
     first = layers[0]
     layers[0] = {

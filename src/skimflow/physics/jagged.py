@@ -14,6 +14,7 @@ class Jagged(NamedTuple):
     def at(self, index: np.ndarray) -> "Jagged":
         """The lists of these events: a mask, shape (events,), or places."""
         places = np.flatnonzero(index) if index.dtype == bool else index
-        counts, starts = self.counts[places], (np.cumsum(self.counts) - self.counts)[places]
+        every = self.counts.astype(np.int64)  # counters of NanoAOD are unsigned, and differences of those are floats
+        counts, starts = every[places], (np.cumsum(every) - every)[places]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         return Jagged(counts, self.values[np.repeat(starts, counts) + within])

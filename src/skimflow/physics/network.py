@@ -12,7 +12,7 @@ def score(network: Mapping[str, Any], features: Array) -> Array:
     """Score in [-1, 1] of each event, 2s - 1 with s the logistic output, shape (n,); + is the signal.
 
     Args:
-        network: `layers`, each with `weights` of shape (in, out) and `bias` of shape (out,); all but the last have tanh.
+        network: `layers`, each with `weights`, shape (in, out), and `bias`, shape (out,); all but the last have tanh.
         features: shape (n, features), in the order and the units that it was trained with.
     """
     values = np.asarray(features, float)

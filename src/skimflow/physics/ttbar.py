@@ -32,8 +32,8 @@ class Reconstructed(NamedTuple):
 
 
 class Solutions(NamedTuple):
-    """Both solutions for the neutrino's pz, `plus` with the sign + before the root, and whether they are real; shape (n,).
-    Complex ones are conjugate: both have the real part."""
+    """Both solutions for the neutrino's pz, `plus` with the sign + before the root, and whether they are real, shape
+    (n,). Complex ones are conjugate: both have the real part."""
 
     plus: Array
     minus: Array

@@ -76,7 +76,10 @@ class TemplatesTargets(Targets):
     def shown(self) -> list[str]:
         """Regions and observables that have a figure, joined by `-`."""
         return [
-            f"{region}-{name}" for region, own in self.config.regions.items() for name in self.config.observables if name in own
+            f"{region}-{name}"
+            for region, own in self.config.regions.items()
+            for name in self.config.observables
+            if name in own
         ]
 
     def figures(self) -> list[str]:
@@ -133,9 +136,7 @@ def template_settings(config: TemplatesConfig, datasets: dict[str, Dataset]) -> 
         "axes": axes(config),
         "samples": samples,
         "luminosity": config.integrated_luminosity,
-        "weights": [
-            c.name for c in config.corrections if c.kind not in OBJECTS
-        ],
+        "weights": [c.name for c in config.corrections if c.kind not in OBJECTS],
     }
 
 

@@ -1,8 +1,8 @@
 """The toy's energetic tops: Z′ → tt̄, tt̄ and W+jets with their decays, and jets of two sizes.
 
-Z′, tops and W have masses and widths and decay isotropically. Quarks are measured with a resolution and clustered twice,
-so that a fast top is one fat jet and a slow one is three jets. Spectra are harder than nature's and muons are more, so
-that a few thousand events fill the tail; rates and efficiencies are plausible, not tuned.
+Z′, tops and W have masses and widths and decay isotropically. Quarks are measured with a resolution and clustered
+twice, so that a fast top is one fat jet and a slow one is three jets. Spectra are harder than nature's and muons are
+more, so that a few thousand events fill the tail; rates and efficiencies are plausible, not tuned.
 """
 
 import re
@@ -183,9 +183,7 @@ def _decay(parent: Array, masses: Array, rng: np.random.Generator) -> tuple[Arra
     sine = np.sqrt(1 - cosine**2)
     axis = momentum[:, None] * np.stack([sine * np.cos(phi), sine * np.sin(phi), cosine], axis=1)
     energies = np.sqrt(momentum**2 + masses**2)
-    return tuple(
-        _boosted(sign * axis, energy, parent, mass) for sign, energy in zip((1, -1), energies, strict=True)
-    )  # type: ignore[return-value]
+    return tuple(_boosted(sign * axis, energy, parent, mass) for sign, energy in zip((1, -1), energies, strict=True))  # type: ignore[return-value]
 
 
 def _boosted(momentum: Array, energy: Array, parent: Array, mass: Array) -> Array:
@@ -313,8 +311,10 @@ def _within(what: Array, jet: Array) -> Array:
 def _coordinates(p4: Array) -> tuple[Array, Array, Array]:
     """pT, η, φ; η is 0 without transverse momentum."""
     pt = np.hypot(p4[..., 0], p4[..., 1])
-    return pt, np.arcsinh(np.divide(p4[..., 2], pt, out=np.zeros_like(pt), where=pt > 0)), np.arctan2(
-        p4[..., 1], p4[..., 0]
+    return (
+        pt,
+        np.arcsinh(np.divide(p4[..., 2], pt, out=np.zeros_like(pt), where=pt > 0)),
+        np.arctan2(p4[..., 1], p4[..., 0]),
     )
 
 

@@ -54,10 +54,10 @@ class Sample(NamedTuple):
     `primary_dataset` for data (all collisions without one), `process` for simulation. Files with the same `seed`, `era`
     and `index` hold the same collisions, whatever primary dataset they are filtered for. `identified` is the fraction
     of electrons that keep their identification: nature's leptons are mostly from jets, so that hww_emu selects 0.2 % of
-    MuonEG's events, where the toy has a third. `physics` is `mixed`, or `dimuon`: two muons and a trigger of their own
+    MuonEG's events, where the toy has a third. `physics` is `mixed`; `dimuon`: two muons and a trigger of their own
     (`toy.dimuon`), collision data only; or `boosted`: energetic tops and W+jets with fat jets (`toy.boosted`), of which
-    collision data has a `mixture`, pairs of a process and its fraction. After the trigger, momenta of muons are measured wrong: times `muon_scale`, and
-    smeared by the relative `muon_smear`.
+    collision data has a `mixture`, pairs of a process and its fraction. After the trigger, momenta of muons are
+    measured wrong: times `muon_scale`, and smeared by the relative `muon_smear`.
     """
 
     seed: int
