@@ -102,8 +102,8 @@ def test_no_events_and_too_few_jets() -> None:
 
 
 def test_shapes_by_hand() -> None:
-    """Jets along x and z: S_zz = 16/(9 + 16). A muon of 5 along (3, 4) in the plane has 4 across the jet along x, and is
-    nearer to it than to one that is further away in azimuth."""
+    """Jets along x and z: S_zz = 16/(9 + 16). A muon of 5 along (3, 4) in the plane has 4 across the jet along x, and
+    is nearer to it than to one that is further away in azimuth."""
     jets = vectors((3, 0, 0), (1e-9, 0, 4), (np.nan, np.nan, np.nan))
     padded = P4(*(values[None] for values in jets))
     assert event_shape.longitudinal_sphericity(padded) == pytest.approx([16 / 25])

@@ -34,7 +34,7 @@ class Classifier(Model):
         0.2,
         gt=0,
         lt=1,
-        description="Fraction of events that are not learnt from: learning ends when they gain no more.",
+        description="Fraction of events not learnt from: learning ends when they gain no more.",
     )
     seed: int = Field(42, ge=0, description="Seed of everything random.")
 
@@ -91,7 +91,7 @@ class Zprime(Model):
     chi2: float = Field(30, gt=0, description="χ² of the reconstruction below this, in signal and control regions.")
     jet_pts: tuple[float, float] | None = Field(
         None,
-        description="In signal and control regions, pT of the two leading jets above these; the paper: 150 and 50.",
+        description="In these regions, pT of the two leading jets above these, GeV; the paper: 150 and 50.",
     )
     isolation_2d: tuple[float, float] | None = Field(
         None,

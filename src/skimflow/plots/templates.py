@@ -43,7 +43,8 @@ def data_and_simulation(figure: Figure, table: pd.DataFrame, settings: Mapping[s
     lines = [name for name in known if name in settings["lines"]]
     highest = _signals(main, table, lines, edges, settings, len(stack))
     _ratio(below, edges, total, error, data, "data" if shown == _DATA else "pseudo")
-    top = max([*total, highest, *(data["value"] if len(data) else [])], default=1)
+    points = data["value"] + np.sqrt(data["variance"])
+    top = max([*total, highest, *points], default=1)
     main.set_ylim(0, 1.55 * max(top, 1e-9))
     main.set_xlim(edges[0], edges[-1])
     main.set_ylabel(_per_bin(edges, settings["labels"][table["observable"].iloc[0]][1]))
