@@ -99,9 +99,10 @@ def leg_figures():
 
 
 def locked(wildcards):
-    """No input, but the end of the run while a dataset that needs a lock has none."""
+    """No input, but the end of the run while a dataset that needs a lock has none, or a named file is absent."""
     try:
         TARGETS.need_locks()
+        TARGETS.need_files()
     except SkimflowError as error:
         sys.exit(f"error: {error}")
     return []

@@ -6,6 +6,7 @@ rule histograms:
     input:
         events=RESULTS.skim_events,
         corrections=TARGETS.correction_files(),
+        models=TARGETS.models(),
     output:
         RESULTS.histograms,
     log:
@@ -35,6 +36,13 @@ rule templates:
             category=FILES,
             labels={"file": "yields"},
             caption="../report/yields.rst",
+        ),
+        selection=RESULTS.selection,
+        cutflow=report(
+            RESULTS.selection_csv,
+            category=FILES,
+            labels={"file": "selection"},
+            caption="../report/selection.rst",
         ),
     log:
         RESULTS.log("templates"),
@@ -70,7 +78,7 @@ rule plot_templates:
 
 
 rule plot_cutflow:
-    """Events left after each cut of the skim."""
+    """Events left after each cut of the skim, which is looser than the selection."""
     input:
         cutflow=RESULTS.cutflow,
         counts=RESULTS.counts,
@@ -90,6 +98,30 @@ rule plot_cutflow:
         code=fingerprint("skimflow.plots.overview"),
     script:
         "../../scripts/plot_cutflow.py"
+
+
+rule plot_selection:
+    """Cutflow and N-1 of the selection proper, with objects as they are corrected."""
+    input:
+        counts=RESULTS.selection,
+        cutflow=RESULTS.selection_csv,
+    output:
+        **figures(
+            "selection",
+            TARGETS.selection_figures(),
+            "selection_figure",
+            "cutflow",
+            "selection",
+        ),
+    log:
+        RESULTS.log("plot_selection"),
+    localrule: True
+    params:
+        shown=TARGETS.selection_figures(),
+        settings=targets.selection_plot_settings(CONFIG, TARGETS.datasets),
+        code=fingerprint("skimflow.plots.overview"),
+    script:
+        "../../scripts/plot_selection.py"
 
 
 rule summary:
@@ -113,6 +145,8 @@ rule summary:
         title=CONFIG.title,
         processes=list(CONFIG.processes),
         fits=list(CONFIG.fits),
+        signals=[name for name, p in CONFIG.processes.items() if not p.stacked],
+        luminosity=CONFIG.integrated_luminosity,
         code=fingerprint(
             "skimflow.summary", "skimflow.histograms.tables", "skimflow.stats.measure"
         ),

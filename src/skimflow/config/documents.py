@@ -10,6 +10,7 @@ from skimflow.config.datasets import Dataset, Site
 from skimflow.config.efficiency import EfficiencyConfig, HwwEmu
 from skimflow.config.emulation import Dimuon, EmulationConfig
 from skimflow.config.templates import AgcTtbar, AgcTtbarConfig, Zmumu, ZmumuConfig
+from skimflow.config.zprime import Zprime, ZprimeConfig
 
 _INTRODUCTION = """# Configuration
 
@@ -32,6 +33,7 @@ _CHAPTERS = (
     ("Efficiency: `config/<name>.yaml`", EfficiencyConfig),
     ("Histograms of Z→μμ: `config/<name>.yaml`", ZmumuConfig),
     ("Histograms of tt̄: `config/<name>.yaml`", AgcTtbarConfig),
+    ("Histograms of Z′ → tt̄: `config/<name>.yaml`", ZprimeConfig),
     ("Trigger emulator: `config/<name>.yaml`", EmulationConfig),
     ("Dataset: `config/datasets/<name>.yaml`", Dataset),
     ("Site: `config/sites/<name>.yaml`", Site),
@@ -45,6 +47,7 @@ def documents() -> dict[str, str]:
         "config/schema_dimuon.json": _schema(EmulationConfig, Dimuon),
         "config/schema_zmumu.json": _schema(ZmumuConfig, Zmumu),
         "config/schema_agc_ttbar.json": _schema(AgcTtbarConfig, AgcTtbar),
+        "config/schema_zprime.json": _schema(ZprimeConfig, Zprime),
         "config/datasets/schema.json": _schema(Dataset),
         "config/sites/schema.json": _schema(Site),
         "config/README.md": "\n".join([_INTRODUCTION, *(line for model in _CHAPTERS for line in _chapter(*model))]),

@@ -41,6 +41,10 @@ class Process(Model):
         description="By variation, samples of another simulation that take the place of the nominal ones.",
     )
 
+    stacked: bool = Field(
+        True, description="Part of what is expected; otherwise a signal that is shown as a line, and not added."
+    )
+
     _list = field_validator("samples", mode="before")(one_is_a_list)
 
     @field_validator("variations", mode="before")
@@ -111,10 +115,20 @@ class TemplatesConfig(Config):
                     raise ValueError(f"corrections: {correction.name}: processes: {name} is no simulated process")
         return self
 
+    @property
+    def regions(self) -> dict[str, tuple[str, ...]]:
+        """The regions of the selection, and the observables that each has."""
+        return self.selection.REGIONS  # type: ignore[attr-defined]
+
+    n_minus_one: dict[Name, RegularBins] = Field(
+        default_factory=dict,
+        description="Bins that show what each cut on an observable removes (default: those of the observable).",
+    )
+
     @model_validator(mode="after")
     def _distinct(self) -> "TemplatesConfig":
         for what, number in Counter(c.name for c in self.corrections).items():
-            if number > 1 or what in ("nominal", "raw"):
+            if number > 1 or what in ("nominal", "raw") or what.startswith("stage_"):
                 raise ValueError(f"corrections: {what}: this name is taken")
         kinds = [isinstance(correction, OBJECTS) for correction in self.corrections]
         if kinds != sorted(kinds, reverse=True):
@@ -137,8 +151,19 @@ class TemplatesConfig(Config):
 
     @property
     def fitted_processes(self) -> tuple[str, ...]:
-        """Names of the processes that have templates."""
-        return (*self.processes, PSEUDODATA) if self.pseudodata else tuple(self.processes)
+        """Names of the processes that have templates, pseudodata among them."""
+        return (*self.processes, *([PSEUDODATA] if self.pseudodata else []))
+
+    @model_validator(mode="after")
+    def _linked(self) -> "TemplatesConfig":
+        """Sources that a weight varies with are those of another correction."""
+        for correction in self.corrections:
+            linked = getattr(correction, "varies_with", None)
+            known = [source for other in self.corrections if other != correction for source in other.varied_as]
+            if linked is not None and linked not in known:
+                found = f"no other correction has this source (sources: {', '.join(dict.fromkeys(known)) or 'none'})"
+                raise ValueError(f"corrections: {correction.name}: varies_with: {linked}: {found}")
+        return self
 
     @model_validator(mode="after")
     def _samples_once(self) -> "TemplatesConfig":
@@ -158,6 +183,8 @@ class Zmumu(Model):
     """What `observables` may name."""
     REGIONS: ClassVar[dict[str, tuple[str, ...]]] = {"zmumu": OBSERVABLES}
     """The regions, and the observables that each has."""
+    FLOWS: ClassVar[tuple[str, ...]] = ("zmumu",)
+    """Regions whose cuts are counted one by one."""
 
     paths: tuple[Annotated[str, Field(pattern=r"^HLT_\w+$")], ...] = Field(
         min_length=1, description="Trigger paths, one of which the event fired, in data and simulation."
@@ -193,9 +220,14 @@ class ZmumuConfig(TemplatesConfig):
 
     @model_validator(mode="after")
     def _known(self) -> "ZmumuConfig":
-        for name in self.observables:
-            if name not in self.selection.OBSERVABLES:
-                raise ValueError(f"observables: {name}: zmumu has {', '.join(self.selection.OBSERVABLES)}")
+        for key, names in (("observables", self.observables), ("n_minus_one", self.n_minus_one)):
+            for name in names:
+                if name not in self.selection.OBSERVABLES:
+                    raise ValueError(f"{key}: {name}: zmumu has {', '.join(self.selection.OBSERVABLES)}")
+        for correction in self.corrections:
+            other = correction.kind in ("jets", "btag", "btag_shape")
+            if other or getattr(correction, "collection", "Muon") != "Muon":
+                raise ValueError(f"corrections: {correction.name}: zmumu has muons and missing momentum only")
         return self
 
 

@@ -1,7 +1,7 @@
 """Which quantities a model uses: gain, permutation, and SHAP values, which LightGBM works out itself.
 
-The package shap is not used: it would add numba and llvmlite (150 MB) to call the same algorithm, TreeSHAP (Lundberg et
-al., Nat. Mach. Intell. 2 (2020) 56), that LightGBM has built in as `pred_contrib`.
+The package shap is not used: it would bring numba and llvmlite, for the same algorithm that LightGBM has built in as
+`pred_contrib`: TreeSHAP (Lundberg et al., Nat. Mach. Intell. 2 (2020) 56).
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,7 +6,8 @@ with generator weights and corrections only; what turns sums into yields is know
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +28,29 @@ from skimflow.physics.corrections.weights import DIRECTIONS, Weights
 RAW, STAGE, REGION = "raw", "stage_", "region"
 """Variation without corrections of objects; variations with the first 0, 1, … weights only; kind of the rows that count
 the events of each region."""
+CUTFLOW, N_MINUS_ONE = "cutflow", "n_minus_one"
 
 
-def histograms(events: str | Path, settings: Mapping[str, Any], output: str | Path, stamp: Mapping[str, Any]) -> None:
+def histograms(
+    events: str | Path,
+    settings: Mapping[str, Any],
+    output: str | Path,
+    stamp: Mapping[str, Any],
+    models: Sequence[str | Path] = (),
+) -> None:
     """Fill the histograms of a skim.
 
     Args:
         events: a skim's selected events.
         settings: those of `targets.TemplatesTargets.histograms`.
         output: counts to write. A file that could not be read has none.
+        models: JSON files of what was learnt before, for analyses whose `observe` takes `models`.
 
     Raises:
         InputError: a column or a file of corrections is missing, or corrections give no finite numbers.
     """
     source = read_stamp(events)
-    filling = _Filling(settings)
+    filling = _Filling(settings, [json.loads(Path(path).read_text(encoding="utf-8")) for path in models])
     good = any(facts["status"] == "ok" for facts in source["inputs"])
     rows = [filling.rows(columns) for columns in pieces(events)] if good else []
     table = merge(assemble(part) for part in rows)
@@ -51,24 +60,26 @@ def histograms(events: str | Path, settings: Mapping[str, Any], output: str | Pa
 class _Filling:
     """Fills pieces of events of one dataset."""
 
-    def __init__(self, settings: Mapping[str, Any]):
+    def __init__(self, settings: Mapping[str, Any], models: Sequence[Any]):
         self._settings = settings
         self._chain = Chain(settings["corrections"], settings["kind"])
         self._axes = {name: Axis(spec) for name, spec in settings["axes"].items()}
+        self._cut_axes = {name: Axis(spec) for name, spec in settings["n_minus_one"].items()}
         self._observe = functools.partial(
             analyses.get(settings["analysis"]).observe,
             settings=settings["selection"],  # type: ignore[attr-defined]
+            **({"models": models} if models else {}),
         )
         self.outside: dict[str, int] = {}
 
     def rows(self, columns: Columns) -> list[Rows]:
         """Those of a piece of events."""
         base = np.ones(len(columns["weight"])) if self._settings["unweighted"] else columns["weight"]
-        corrected = self._chain.corrected(columns)
+        corrected, outside = self._chain.applied(columns)
         observed = self._observe(corrected)
         weights = self._chain.weights(corrected, observed.objects)
-        self._note(weights)
-        rows = self._regions(observed, base)
+        self._note(observed, {**outside, **weights.outside()})
+        rows = self._regions(observed, base) + self._cuts(observed, base)
         objects = self._chain.variations() if self._settings["varied"] else []
         factors = {NOMINAL: weights.nominal(), **self._weighted(weights, {v.source for v in objects})}
         rows += self._filled(f"{STAGE}0", observed, base, factors)
@@ -134,9 +145,41 @@ class _Filling:
             for name, selected in observed.regions.items()
         ]
 
-    def _note(self, weights: Weights) -> None:
-        for name, number in weights.outside().items():
-            self.outside[name] = self.outside.get(name, 0) + number
+    def _cuts(self, observed: Observed, weight: np.ndarray) -> list[Rows]:
+        """Cutflow and N-1 of each region, of events of the skim with their generator weight."""
+        rows = []
+        for region, flow in observed.flows.items():
+            left = np.ones(len(weight), bool)
+            for place, (name, variable) in enumerate(flow.variables.items()):
+                passed = flow.cuts.passed([name])
+                here = np.full(np.count_nonzero(left), place)
+                rows.append(self._tally(CUTFLOW, name, "", here, passed[left], region, weight[left], place))
+                left &= passed
+                if variable in self._cut_axes:
+                    others = flow.cuts.n_minus_one(name, flow.variables)
+                    x = self._cut_axes[variable].index(observed.observables[variable][others])
+                    rows.append(self._tally(N_MINUS_ONE, name, variable, x, passed[others], region, weight[others]))
+        return rows
+
+    def _tally(
+        self,
+        kind: str,
+        name: str,
+        variable: str,
+        x: np.ndarray,
+        passed: np.ndarray,
+        region: str,
+        weight: np.ndarray,
+        always: int = 0,
+    ) -> Rows:
+        dataset = self._settings["dataset"]
+        return tally(dataset, kind, name, variable, x, passed, reference=region, weight=weight, always=always)
+
+    def _note(self, observed: Observed, outside: Mapping[str, np.ndarray]) -> None:
+        """In how many events of any region an object was outside the bins of a correction."""
+        chosen = np.logical_or.reduce(list(observed.regions.values()))
+        for name, events in outside.items():
+            self.outside[name] = self.outside.get(name, 0) + int(np.count_nonzero(events & chosen))
 
 
 def pieces(path: str | Path) -> Iterator[Columns]:

@@ -1,1 +1,1 @@
-"""What is learned from simulated tt̄: which jet is which quark, and tt̄ against the other processes."""
+"""What is learnt from skims, for selections of the same measurement."""

@@ -41,11 +41,9 @@ def precision_recall(figure: Figure, facts: Mapping[str, Any], settings: Mapping
         )
     axes.axhline(facts["prevalence"], color="0.5", lw=1.5, ls=":", label=f"prevalence {facts['prevalence']:.3f}")
     _attainable(axes, facts, "ap")
-    highest = max((max(curve["precision"][1:] or [0]) for _, curve in _curves(facts)), default=1.0)
-    _finish(axes, facts, "efficiency (recall)", "precision", "lower left")
+    highest = max((_highest(curve) for _, curve in _curves(facts)), default=1.0)
+    _finish(axes, facts, "efficiency (recall)", "precision", "upper right" if facts["prescaled"] else "lower left")
     axes.set_ylim(0, min(1.02, 2.2 * max(highest, facts["prevalence"])) if facts["prescaled"] else 1.02)
-    if facts["prescaled"]:
-        axes.legend(loc="upper right", fontsize="x-small")
 
 
 def calibration(figure: Figure, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -142,7 +140,8 @@ def drift(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> N
         below.plot(blocks.index, blocks[name], marker=marker(index), color=colour(settings, index), label=title)
     below.set_ylim(0, 1.35)
     below.legend(loc="upper right", fontsize="x-small", ncols=2)
-    titles = [f"{row['run_first']}–\n{row['run_last']}" for _, row in blocks.iterrows()]
+    spans = zip(blocks["run_first"], blocks["run_last"], strict=True)
+    titles = [f"{first}" if first == last else f"{first}–\n{last}" for first, last in spans]
     step = max(1, len(titles) // 8)
     below.set_xticks(range(0, len(titles), step), titles[::step], fontsize="x-small")
     below.minorticks_off()
@@ -152,6 +151,12 @@ def drift(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> N
 
 def _curves(facts: Mapping[str, Any]) -> list[tuple[str, Mapping[str, list[float]]]]:
     return [(method, facts["curves"][method]) for method in _METHODS if method in facts["curves"]]
+
+
+def _highest(curve: Mapping[str, list[float]]) -> float:
+    """Precision where more than a few events are accepted."""
+    points = zip(curve["precision"], curve["efficiency"], strict=True)
+    return max((precision for precision, efficiency in points if efficiency > 0.01), default=0.0)
 
 
 def _named(facts: Mapping[str, Any], method: str, measure: str) -> str:

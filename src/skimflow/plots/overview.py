@@ -24,6 +24,9 @@ def cutflow(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) ->
         table: cutflow.csv.
     """
     cuts = table.groupby("dataset", sort=False)["cut"].agg(tuple)
+    if cuts.empty:
+        no_data(figure.subplots())
+        return
     panels = figure.subplots(cuts.nunique(), 1, squeeze=False)[:, 0]
     figure.set_size_inches(WIDTH, 6.5 * len(panels))
     for axes, flow in zip(panels, cuts.unique(), strict=True):

@@ -27,7 +27,8 @@ def data_and_simulation(figure: Figure, table: pd.DataFrame, settings: Mapping[s
     """
     main, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1], "hspace": 0.05})
     table = table[np.isfinite(table["low"]) & np.isfinite(table["high"])]
-    stack = [name for name in settings["processes"] if name != _DATA and (table["process"] == name).any()]
+    known = [name for name in settings["processes"] if name != _DATA and (table["process"] == name).any()]
+    stack = [name for name in known if name not in settings["lines"]]
     if table.empty:
         no_data(main)
         return
@@ -39,8 +40,11 @@ def data_and_simulation(figure: Figure, table: pd.DataFrame, settings: Mapping[s
         label = settings["processes"].get(shown, settings["pseudodata"])
         _points(main, edges, data["value"].to_numpy(), np.sqrt(data["variance"].to_numpy()), label)
     _uncorrected(main, table, stack, edges)
+    lines = [name for name in known if name in settings["lines"]]
+    highest = _signals(main, table, lines, edges, settings, len(stack))
     _ratio(below, edges, total, error, data, "data" if shown == _DATA else "pseudo")
-    top = max([*total, *(data["value"] if len(data) else [])], default=1)
+    points = data["value"] + np.sqrt(data["variance"])
+    top = max([*total, highest, *points], default=1)
     main.set_ylim(0, 1.55 * max(top, 1e-9))
     main.set_xlim(edges[0], edges[-1])
     main.set_ylabel(_per_bin(edges, settings["labels"][table["observable"].iloc[0]][1]))
@@ -66,6 +70,18 @@ def _stacked(
         label="uncertainty",
     )  # fmt: skip
     return total, error
+
+
+def _signals(
+    axes: Axes, table: pd.DataFrame, names: list[str], edges: Array, settings: Mapping[str, Any], first: int
+) -> float:
+    """Processes that are not expected, as lines; the highest bin."""
+    highest = 0.0
+    for place, name in enumerate(names, first):
+        values = _of(table, name, _NOMINAL)["value"].to_numpy()
+        axes.stairs(values, edges, color=colour(settings, place), lw=2.5, label=settings["processes"][name])
+        highest = max(highest, values.max(initial=0))
+    return highest
 
 
 def _uncertainty(table: pd.DataFrame, stack: list[str]) -> Array:

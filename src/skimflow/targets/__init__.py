@@ -3,6 +3,7 @@
 from skimflow.config import Config, EfficiencyConfig, Measurement
 from skimflow.config.emulation import EmulationConfig
 from skimflow.config.templates import TemplatesConfig
+from skimflow.config.zprime import ZprimeConfig
 from skimflow.targets.common import axes, data_samples, distinct_samples, selections, windows
 from skimflow.targets.cross_trigger import cross_trigger_figures, cross_trigger_settings
 from skimflow.targets.efficiency import (
@@ -27,8 +28,14 @@ from skimflow.targets.legs import leg_figures, leg_plot_settings, tag_and_probe_
 from skimflow.targets.pages import page_settings, page_tables, pages
 from skimflow.targets.plots import plot_settings, style_settings
 from skimflow.targets.scale_factors import other_measurements, other_tables, scale_factor_settings
-from skimflow.targets.templates import TemplatesTargets, template_plot_settings, template_settings
+from skimflow.targets.templates import (
+    TemplatesTargets,
+    selection_plot_settings,
+    template_plot_settings,
+    template_settings,
+)
 from skimflow.targets.toys import toy_settings, truth_settings
+from skimflow.targets.zprime import ZprimeTargets
 
 __all__ = [
     "InputFile",
@@ -59,6 +66,7 @@ __all__ = [
     "reported",
     "resolve",
     "scale_factor_settings",
+    "selection_plot_settings",
     "selections",
     "separation_settings",
     "skim_settings",
@@ -77,6 +85,7 @@ __all__ = [
 _KINDS: dict[type[Config], type[Targets]] = {
     EmulationConfig: EmulationTargets,
     EfficiencyConfig: EfficiencyTargets,
+    ZprimeConfig: ZprimeTargets,
     TemplatesConfig: TemplatesTargets,
 }
 

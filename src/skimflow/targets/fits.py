@@ -40,9 +40,9 @@ def _variable(config: TemplatesConfig, fit: FitModel, region: str) -> str:
     if declared.title:
         return declared.title
     for name, observable in config.observables.items():
-        own = [r for r, shown in config.selection.REGIONS.items() if name in shown and name in config.observables]
+        own = [r for r, shown in config.regions.items() if name in shown and name in config.observables]
         for place in own:
-            alone = sum(o in config.selection.REGIONS[place] for o in config.observables) == 1
+            alone = sum(o in config.regions[place] for o in config.observables) == 1
             if declared.templates == (place if alone else f"{place}_{name}"):
                 return f"{observable.label} [{observable.unit}]" if observable.unit else observable.label
     return declared.templates

@@ -76,6 +76,15 @@ class Targets:
             advice = "run once, with the same configuration: snakemake lock --cores 4"
             raise ConfigError("\nerror: ".join([*self.unlocked, advice]))
 
+    def need_files(self) -> None:
+        """Raises ConfigError while a local file that the configuration names is not there."""
+        named = [source.path for source in self.sources() if source is not None and source.path]
+        absent = [path for path in dict.fromkeys(named) if not Path(path).is_file()]
+        if absent:
+            raise ConfigError(
+                "\nerror: ".join(f"{path}: the configuration names this file, but it is not there" for path in absent)
+            )
+
     def certified(self, dataset: str | None = None) -> list[str]:
         """Path of the certified-luminosity file; empty for simulation."""
         source = self.config.certified_luminosity
