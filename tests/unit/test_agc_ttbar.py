@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from skimflow import targets
 from skimflow.analyses import agc_ttbar
 from skimflow.config import load
+from skimflow.config.loading import merge as merge_yaml
 from skimflow.config.loading import read_yaml
 from skimflow.counts import merge
 from skimflow.errors import ConfigError
@@ -45,7 +46,7 @@ DEMO = "config/agc_demo.yaml"
 
 def measurement(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Any:
     monkeypatch.chdir(ROOT)
-    return load({**read_yaml(DEMO), **changes}, [DEMO])
+    return load(merge_yaml(read_yaml(DEMO), changes), [DEMO])
 
 
 def processed(

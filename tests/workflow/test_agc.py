@@ -26,9 +26,10 @@ AFTER = Counter(templates=1, plot_templates=1)
 
 
 def config() -> dict[str, Any]:
-    """The demo without single top, scales and fits."""
+    """The demo without single top, scales, fits, and with one thing to learn."""
     content = {**read_yaml(ROOT / "config/agc_ttbar.yaml"), **read_yaml(ROOT / "config/agc_demo.yaml")}
-    del content["extends"], content["fits"]
+    for key in ("extends", "fits", "separation"):
+        del content[key]
     content["processes"] = {name: content["processes"][name] for name in ("wjets", "ttbar")}
     content["processes"]["ttbar"]["variations"] = {"ME_var": "ttbar_ME_var", "PS_var": "ttbar_PS_var"}
     return {**content, "name": "small_agc", "datasets": [f"small_{name}" for name in SAMPLES]}
@@ -97,7 +98,6 @@ def test_templates_have_the_names_that_fits_expect(finished: Checkout) -> None:
     [
         ("pseudodata={label: other}", Counter(plot_templates=1)),
         ("integrated_luminosity=50", AFTER),
-        ("pseudodata={parts: [{process: ttbar}]}", AFTER),
         ("normalisation=events", Counter(histograms=4) + AFTER),
         ("selection={jets: {min_btag: 0.6}}", Counter(skim=4, aggregate=1, histograms=4) + AFTER),
     ],
@@ -114,3 +114,12 @@ def test_the_real_inputs_in_a_dry_run(finished: Checkout) -> None:
     """One file of each sample; the lists themselves are in the unit tests."""
     found = finished.jobs("--configfile", "config/agc_ttbar.yaml", "--config", "max_files=1")
     assert (found["skim"], found["histograms"], found["fetch"], found["fit"]) == (9, 9, 1, 1)
+
+
+def test_jets_are_learned_in_the_workflow(finished: Checkout) -> None:
+    finished.run("--cores", "2", "--configfile", "config/small_agc.yaml", "--", "agc_training")
+    folder = finished.folder / "results/small_agc/learning"
+    table = pd.read_csv(folder / "assignment.csv").set_index(["model", "sample"])
+    assert table.loc[("even", "train"), "events"] == table.loc[("odd", "validation"), "events"] > 0
+    assert (folder / "assignment.png").stat().st_size > 10_000
+    assert all((folder / f"assignment_{half}.txt").read_text().startswith("tree") for half in ("even", "odd"))
