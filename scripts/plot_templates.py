@@ -3,11 +3,11 @@
 from functools import partial
 
 import pandas as pd
-from skimflow.plots.templates import data_and_simulation
 
 from skimflow.io.outputs import read_stamp
 from skimflow.logs import reporting
 from skimflow.plots.canvas import draw
+from skimflow.plots.templates import data_and_simulation
 
 with reporting(snakemake.log[0]):
     source, settings = snakemake.input[0], snakemake.params.settings

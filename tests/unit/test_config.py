@@ -148,7 +148,7 @@ def test_shipped_configurations_are_valid(path: Path) -> None:
             {"references": {"met": {"method": "orthogonl"}}},
             "references.met: 'method' must be one of 'none', 'orthogonal'",
         ),
-        ({"references": {"met": {"paths": ["HLT_a"]}}}, "references.met: 'method' must be one of"),
+        ({"references": {"met": {"paths": ["HLT_a"]}}}, "references.met: 'method' is missing"),
         ({"references": {"none": {"method": "none", "paths": []}}}, "references.none.paths: unknown key"),
         (
             {"references": {"met": {**MET, "pathes": ["HLT_a"]}}},
@@ -449,20 +449,68 @@ def test_generated_documents_are_up_to_date(path: str) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == documents()[path], "run `make schema`"
 
 
-def test_every_yaml_names_its_schema() -> None:
-    for path in [*CONFIGS, *(ROOT / "config/datasets").glob("*.yaml")]:
-        first = path.read_text(encoding="utf-8").splitlines()[0]
-        assert first == "# yaml-language-server: $schema=schema.json", path
-        assert (path.parent / "schema.json").is_file()
+def corrected(place: int, *drop: str, **changes: object) -> dict:
+    """The corrections of the Z→μμ demo (Rochester, pileup, muon identification) with one of them changed."""
+    every = read_yaml(ROOT / "config/zmumu_demo.yaml")["corrections"]
+    every[place] = {key: value for key, value in {**every[place], **changes}.items() if key not in drop}
+    return {"corrections": every}
 
 
-def test_schema_accepts_what_the_models_accept() -> None:
+JETS = {"name": "jets", "kind": "jets", "file": {"path": "x", "sha256": "0" * 64}, "scale": "Summer19UL16_V7_MC"}
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        (corrected(0, kind="rochestr"), "corrections.0: 'kind' must be one of 'rochester', 'muon_scale',"),
+        (corrected(0, kind="rochestr"), "not 'rochestr' (did you mean rochester?)"),
+        (corrected(2, "kind"), "corrections.2: 'kind' is missing"),
+        (corrected(1, keey="x"), "corrections.1.keey: unknown key (did you mean key?)"),
+        (corrected(1, "key"), "corrections.1.key: missing"),
+        (corrected(2, eta="sigend"), "corrections.2.eta: input should be 'absolute' or 'signed', not 'sigend'"),
+        (corrected(1, name="muon_id"), "corrections: muon_id: this name is taken"),
+        (corrected(1, name="stage_1"), "corrections: stage_1: this name is taken"),
+        (corrected(0, met="PfMET"), "corrections.0.met: input should be 'MET' or 'PuppiMET', not 'PfMET'"),
+        (corrected(2, varies_with="muonscale"), "muon_id: varies_with: muonscale: no other correction has this source"),
+        (corrected(2, varies_with="muonscale"), "(sources: muon_scale, pileup)"),
+        (corrected(2, only="data"), "corrections.2.only: input should be 'mc', not 'data'"),
+        (corrected(2, collection="Electron"), "corrections: muon_id: zmumu has muons and missing momentum only"),
+        ({"corrections": [JETS]}, "corrections: jets: zmumu has muons and missing momentum only"),
+        (corrected(1, file={"path": "x.json"}), "corrections.1.file: sha256 is missing: files of the same name"),
+        (corrected(1, file={"path": "x", "toy": "pileup.json"}), "corrections.1.file: give either path, url or toy"),
+        (corrected(2, kind="trigger", efficiency=1.2), "efficiency must be above 0 and below 1, not 1.2"),
+        (corrected(2, kind="trigger", efficiency_key="e"), "a file of efficiencies and efficiency_key belong together"),
+        ({"corrections": corrected(0)["corrections"][::-1]}, "those of objects come before event weights"),
+        ({"observables": {"masss": {"label": "x", "bins": [1, 2]}}}, "observables: masss: zmumu has mass, pt,"),
+        ({"n_minus_one": {"m": {"bins": 1, "low": 0, "high": 2}}}, "n_minus_one: m: zmumu has mass, pt,"),
+        ({"processes": {"Z": {"samples": ["DY"]}}}, "processes: none has the sample DYJetsToLL of dataset toy_Z"),
+        ({"processes": {"Z": {"samples": ["DYJetsToLL", "SingleMuon"]}}}, "sample SingleMuon is listed twice"),
+        (
+            {"datasets": ["toy_SingleMuon_raw", "toy_DY"]},
+            "dataset toy_DY: cross_section: missing (pb), so it cannot be",
+        ),
+        ({"selection": {"pair": "nearest"}}, "selection.pair: input should be 'nearest_z' or 'leading', not 'nearest'"),
+        ({"analysis": "zmumuu"}, "not 'zmumuu' (did you mean zmumu?)"),
+    ],
+)
+def test_mistakes_of_histograms_are_told(over: dict, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(merge(read_yaml("config/zmumu_demo.yaml"), over), ["config/zmumu_demo.yaml"])
+    assert message in str(caught.value)
+
+
+def named_schema(path: Path) -> Path:
+    """The schema that the first line of a YAML file names."""
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("# yaml-language-server: $schema="), path
+    return path.parent / first.split("=")[1]
+
+
+def test_every_yaml_names_a_schema_that_accepts_it() -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    schema = yaml.safe_load((ROOT / "config/schema.json").read_text(encoding="utf-8"))
-    dataset = yaml.safe_load((ROOT / "config/datasets/schema.json").read_text(encoding="utf-8"))
-    for path in CONFIGS:
-        jsonschema.validate(read_yaml(path), schema)
-    for path in (ROOT / "config/datasets").glob("*.yaml"):
-        jsonschema.validate(read_yaml(path), dataset)
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**read_yaml("config/hww_emu.yaml"), "selektion": {}}, schema)
+    for path in [*CONFIGS, *(ROOT / "config/datasets").glob("*.yaml"), *(ROOT / "config/sites").glob("*.yaml")]:
+        content = read_yaml(path)
+        schema = yaml.safe_load(named_schema(path).read_text(encoding="utf-8"))
+        jsonschema.validate(content, schema)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**content, "selektion": {}}, schema)

@@ -30,7 +30,8 @@ rule plot_classifier:
             "overview",
             "classifier",
             "classifier",
-            figure="classifier",
+            section="templates",
+            shown="classifier",
             against="score",
         ),
     log:

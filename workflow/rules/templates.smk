@@ -33,9 +33,16 @@ rule templates:
         json=RESULTS.templates_json,
         yields=report(
             RESULTS.yields,
-            category="Tables",
-            labels={"table": "yields"},
+            category=FILES,
+            labels={"file": "yields"},
             caption="../report/yields.rst",
+        ),
+        selection=RESULTS.selection,
+        cutflow=report(
+            RESULTS.selection_csv,
+            category=FILES,
+            labels={"file": "selection"},
+            caption="../report/selection.rst",
         ),
     log:
         RESULTS.log("templates"),
@@ -53,7 +60,11 @@ rule plot_templates:
         RESULTS.templates,
     output:
         **figures(
-            "templates", TARGETS.shown(), "templates_figure", "data and simulation"
+            "templates",
+            TARGETS.shown(),
+            "templates_figure",
+            "templates",
+            "data and simulation",
         ),
     log:
         RESULTS.log("plot_templates"),
@@ -67,7 +78,7 @@ rule plot_templates:
 
 
 rule plot_cutflow:
-    """Events left after each cut of the skim."""
+    """Events left after each cut of the skim, which is looser than the selection."""
     input:
         cutflow=RESULTS.cutflow,
         counts=RESULTS.counts,
@@ -76,8 +87,8 @@ rule plot_cutflow:
             "overview",
             paths.CUTFLOW,
             "cutflow_figure",
-            figure="cutflow",
-            against="cuts",
+            section="cutflow",
+            shown="cutflow",
         ),
     log:
         RESULTS.log("plot_cutflow"),
@@ -89,18 +100,43 @@ rule plot_cutflow:
         "../../scripts/plot_cutflow.py"
 
 
+rule plot_selection:
+    """Cutflow and N-1 of the selection proper, with objects as they are corrected."""
+    input:
+        counts=RESULTS.selection,
+        cutflow=RESULTS.selection_csv,
+    output:
+        **figures(
+            "selection",
+            TARGETS.selection_figures(),
+            "selection_figure",
+            "cutflow",
+            "selection",
+        ),
+    log:
+        RESULTS.log("plot_selection"),
+    localrule: True
+    params:
+        shown=TARGETS.selection_figures(),
+        settings=targets.selection_plot_settings(CONFIG, TARGETS.datasets),
+        code=fingerprint("skimflow.plots.overview"),
+    script:
+        "../../scripts/plot_selection.py"
+
+
 rule summary:
     """What ends a run: yields of each region, data beside simulation."""
     input:
         templates=RESULTS.templates,
         completeness=RESULTS.completeness,
         duplicates=RESULTS.duplicates,
+        fits=TARGETS.fits(),
     output:
         report(
             RESULTS.summary,
-            category="Summary",
-            labels={"table": "result"},
-            caption="../report/summary.rst",
+            category=FILES,
+            labels={"file": "result"},
+            caption="../report/result.rst",
         ),
     log:
         RESULTS.log("summary"),
@@ -108,7 +144,11 @@ rule summary:
     params:
         title=CONFIG.title,
         processes=list(CONFIG.processes),
+        fits=list(CONFIG.fits),
         signals=[name for name, p in CONFIG.processes.items() if not p.stacked],
-        code=fingerprint("skimflow.summary", "skimflow.histograms.tables"),
+        luminosity=CONFIG.integrated_luminosity,
+        code=fingerprint(
+            "skimflow.summary", "skimflow.histograms.tables", "skimflow.stats.measure"
+        ),
     script:
         "../../scripts/templates_summary.py"

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from skimflow.physics.cuts import Cuts
+
 Columns = dict[str, np.ndarray]
 
 
@@ -28,7 +30,8 @@ class Selection(NamedTuple):
     """Ordered cuts on the candidates."""
     event: np.ndarray | None = None
     """Which event each candidate is in, ascending, shape (candidates,); an event of the steps may have none or several.
-    Without it there is one candidate in each event that passes the steps."""
+    Without it there is one candidate in each event that passes the steps. All candidates are kept; trigger paths, which
+    decide about events, are counted with the first of each event."""
     decisions: Mapping[str, np.ndarray] = MappingProxyType({})
     """Probes that are no trigger paths, such as matched objects: name and who passes, shape (candidates,), bool. They
     are counted in place of the paths of the configuration, in bins of the quantity `mass` too."""
@@ -78,6 +81,16 @@ class Objects(NamedTuple):
     """Their quantities, such as `pt` and `eta`, shape (objects,)."""
 
 
+class Flow(NamedTuple):
+    """The named cuts that make a region."""
+
+    cuts: Cuts
+    """Regions of one analysis may share them."""
+    variables: Mapping[str, str]
+    """The cuts of this region, in order, each with the observable that it cuts on (empty for none). An event that
+    passes all others has a value of it."""
+
+
 class Observed(NamedTuple):
     """What histograms are filled with, for n events of a skim."""
 
@@ -89,6 +102,8 @@ class Observed(NamedTuple):
     """By collection."""
     shown: Mapping[str, Sequence[str]] = MappingProxyType({})
     """By region, the observables that it has; all of them where it is not named."""
+    flows: Mapping[str, Flow] = MappingProxyType({})
+    """By region, its cuts, for cutflow and N-1."""
 
 
 class Analysis(Protocol):

@@ -16,10 +16,10 @@ class Toy(Model):
     seed: int = Field(ge=0, description="Datasets with one seed hold the same collisions, seen by other triggers.")
     codec: Literal["ZSTD", "LZMA", "ZLIB", "LZ4"] = Field("ZSTD", description="Compression.")
     filler: int = Field(0, ge=0, le=3000, description="Number of branches to fill up to (1380 in real files).")
-    physics: Literal["mixed", "boosted"] = Field(
+    physics: Literal["mixed", "dimuon", "lepton_jets", "boosted"] = Field(
         "mixed",
-        description="`mixed`: leptons, jets and missing momentum; `boosted`: Z′ → tt̄ (ZprimeToTT_M…_W…), tt̄ and W+jets "
-        "with fat jets.",
+        description="What collides: `mixed` processes; `dimuon`, data with a trigger of its own; `lepton_jets`, "
+        "simulated decays of tops and W; `boosted`, Z′ → tt̄ (ZprimeToTT_M…_W…), tt̄ and W+jets with fat jets.",
     )
     mixture: dict[Name, Annotated[float, Field(ge=0, le=1)]] = Field(
         default_factory=dict, description="What boosted collision data is made of: fraction of each process."

@@ -13,16 +13,21 @@ from pydantic import BaseModel, ValidationError
 from skimflow.config.base import dataset_name
 from skimflow.config.datasets import Dataset, Site
 from skimflow.config.efficiency import EfficiencyConfig
+from skimflow.config.emulation import EmulationConfig
 from skimflow.config.measurement import Config
-from skimflow.config.templates import TemplatesConfig, ZmumuConfig
+from skimflow.config.templates import DATA, AgcTtbarConfig, TemplatesConfig, ZmumuConfig
 from skimflow.config.zprime import ZprimeConfig
 from skimflow.errors import ConfigError
 
 DATASETS = Path("config/datasets")
-DATA = "data"
-"""The process that is collision data."""
 SITES = Path("config/sites")
-MODELS: dict[str, type[Config]] = {"hww_emu": EfficiencyConfig, "zmumu": ZmumuConfig, "zprime": ZprimeConfig}
+MODELS: dict[str, type[Config]] = {
+    "hww_emu": EfficiencyConfig,
+    "zmumu": ZmumuConfig,
+    "agc_ttbar": AgcTtbarConfig,
+    "zprime": ZprimeConfig,
+    "dimuon": EmulationConfig,
+}
 """What a configuration may say, by its `analysis`."""
 M = TypeVar("M", bound=BaseModel)
 
@@ -280,9 +285,7 @@ def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[
     elif problem["type"] == "missing":
         message = "missing" if isinstance(problem["loc"][-1], str) else "needs more values"
     elif problem["type"].startswith("union_tag"):
-        message = (
-            f"{problem['ctx']['discriminator']} must be one of {problem['ctx'].get('expected_tags', 'those known')}"
-        )
+        message = _which(problem)
     elif problem["type"] == "string_pattern_mismatch":
         message = f"{problem['input']!r} does not match {problem['ctx']['pattern']}"
     elif keys:
@@ -290,6 +293,16 @@ def _line(model: type[BaseModel], content: Any, problem: Mapping, sources: list[
     absent = keys[:-1] if problem["type"] == "missing" else keys
     where = _origin(absent, sources, content) or "--config"
     return ": ".join(part for part in (where, key, message) if part)
+
+
+def _which(problem: Mapping) -> str:
+    """What is wrong with the key that says which of several models is meant."""
+    context = problem["ctx"]
+    if problem["type"] == "union_tag_not_found":
+        return f"{context['discriminator']} is missing"
+    known, word = context["expected_tags"], context["tag"]
+    guess = _guess(word, known.strip("'").split("', '"))
+    return f"{context['discriminator']} must be one of {known}, not {word!r}{guess}"
 
 
 def _other_branch(problem: Mapping) -> bool:

@@ -52,7 +52,7 @@ class Classifier(Model):
 
 
 class Zprime(Model):
-    """Selection of `zprime`: one energetic muon, b jets, missing momentum, a top in one fat jet or three jets."""
+    """Selection of `zprime`: one energetic muon, b jets, missing momentum, a top quark in one fat jet or in three."""
 
     OBSERVABLES: ClassVar[dict[str, tuple[str, ...]]] = {
         WORKSHOP: ("workshop_mtt", "fat_jet_pt", "fat_jet_mass", *_EVENT, *SHAPES),

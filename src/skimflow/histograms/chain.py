@@ -5,34 +5,20 @@ objects is varied by applying all of them again, with this one moved. Functions 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from skimflow.analyses.base import Columns, Objects
 from skimflow.errors import ConfigError
-from skimflow.physics.corrections import factors, jets, met, seeds
-from skimflow.physics.corrections import rochester as muons
+from skimflow.histograms.objects import NOTHING, OBJECTS, At, Changed, Settings, Varied, file_of, sources
+from skimflow.physics.corrections import btag, factors, seeds
+from skimflow.physics.corrections.domain import check_key
 from skimflow.physics.corrections.factors import Factor
-from skimflow.physics.corrections.files import CorrectionFile
-from skimflow.physics.corrections.weights import DOWN, UP, Weights
+from skimflow.physics.corrections.files import ABSOLUTE, CLAMP
+from skimflow.physics.corrections.weights import DIRECTIONS, Pair, Weights
 
-Settings = Mapping[str, Any]
-_SHIFT = {UP: 1.0, DOWN: -1.0, "": 0.0}
-
-
-class Varied(NamedTuple):
-    """A systematic source moved `up` or `down`; empty for the nominal corrections."""
-
-    source: str = ""
-    direction: str = ""
-
-    @property
-    def name(self) -> str:
-        return f"{self.source}_{self.direction}"
-
-
-NOTHING = Varied()
+__all__ = ["NOTHING", "Chain", "Varied"]
 
 
 class Chain:
@@ -45,137 +31,83 @@ class Chain:
 
     def __init__(self, corrections: Sequence[Settings], kind: str):
         self._kind = kind
-        self._objects = [how for how in corrections if how["kind"] in _OBJECTS]
-        self._weights = [how for how in corrections if how["kind"] in _WEIGHTS]
+        self._objects = [how for how in corrections if how["kind"] in OBJECTS]
+        self._weights = [how for how in corrections if how["kind"] in _WEIGHTS] if kind == "mc" else []
 
     @property
     def changes_objects(self) -> bool:
-        """Whether the nominal objects are others than those of the file."""
+        """Whether nominal objects differ from those of the skim."""
         return any(how["kind"] not in _ONLY_VARIED for how in self._objects)
+
+    @property
+    def steps(self) -> list[str]:
+        """Weights whose nominal value is something, each a step of the table of yields."""
+        return [how["name"] for how in self._weights if how["kind"] not in _ONLY_VARIED]
 
     def variations(self) -> list[Varied]:
         """Variations of objects, each with all the other corrections nominal."""
         return [
             Varied(source, direction)
             for how in self._objects
-            if how["systematic"]
-            for source, directions in _sources(how)
+            for source, directions in sources(how)
             for direction in directions
         ]
 
     def corrected(self, columns: Columns, varied: Varied = NOTHING) -> Columns:
         """Columns with the corrections of objects applied in order, one of them moved if asked."""
+        return self.applied(columns, varied)[0]
+
+    def applied(self, columns: Columns, varied: Varied = NOTHING) -> tuple[Columns, dict[str, np.ndarray]]:
+        """The same, and for each correction the events with an object outside its bins, shape (events,), bool."""
+        at, outside = At(self._kind, varied, columns), {}
         for how in self._objects:
-            columns = {**columns, **_OBJECTS[how["kind"]](columns, how, self._kind, varied)}
-        return columns
+            changed: Changed = OBJECTS[how["kind"]](_Asked(columns, how["name"]), how, at)
+            columns = {**columns, **changed.columns}
+            if changed.outside is not None:
+                outside[how["name"]] = changed.outside
+        return columns, outside
 
     def weights(self, columns: Columns, objects: Mapping[str, Objects]) -> Weights:
-        """Weights of events by the name of the correction, each its own source; none in collision data."""
+        """Weights of events by the name of the correction, each its own source; none in collision data.
+
+        A weight that the file does not have is 1, so that all datasets of a process have the same weights.
+        """
         weights = Weights(len(columns["run"]))
         for how in self._weights:
-            factor = _WEIGHTS[how["kind"]](columns, objects, how)
-            if factor is not None:
-                # A correction file knows its variations by one name; the configuration has another.
-                source = how["varies_with"] or how["name"]
-                named = dict.fromkeys([source], *factor.variations.values()) if how["systematic"] else {}
-                weights.add_factor(how["name"], factor._replace(variations=named))
+            factor = _WEIGHTS[how["kind"]](_Asked(columns, how["name"]), objects, how)
+            if factor is None:
+                weights.add(how["name"], 1.0)
+            else:
+                weights.add_factor(how["name"], factor if how["systematic"] else factor._replace(variations={}))
         return weights
 
 
-def _sources(how: Settings) -> list[tuple[str, tuple[str, ...]]]:
-    """Sources of a correction of objects, and the directions of each."""
-    if how["kind"] == "rochester":
-        return [(how["name"], (UP, DOWN))]
-    if how["kind"] == "jets":
-        scale = [(f"{how['name']}_{source}", (UP, DOWN)) for source in how["sources"]]
-        return [*scale, *([(f"{how['name']}_resolution", (UP, DOWN))] if how["resolution"] else [])]
-    return [(how["name"], (UP,))] if how["kind"] in ("scale", "smear") else []
+class _Asked(dict[str, Any]):
+    """Columns that a correction asks for; an absent one is an error with its name."""
+
+    def __init__(self, columns: Columns, name: str):
+        super().__init__(columns)
+        self._name = name
+
+    def __missing__(self, column: str) -> Any:
+        raise ConfigError(
+            f"corrections: {self._name}: needs the branch {column}, which the skim does not hold: the file lacks it, "
+            "or the analysis does not keep it"
+        )
 
 
-def _rochester(columns: Columns, how: Settings, kind: str, varied: Varied) -> Columns:
-    # Momenta are stored in single precision; that of NanoAOD is no better.
-    pt = columns["Muon_pt"].astype(float)
-    shift = _SHIFT[varied.direction] if varied.source == how["name"] else 0.0
-    table = muons.Rochester(muons.read(how["file"]["path"], how["file"]["sha256"]))
-    stored = muons.Muons(pt, columns["Muon_eta"], columns["Muon_phi"], columns["Muon_charge"])
-    if kind == "data":
-        found = table.data(stored, errors=shift != 0)
-    else:
-        counts = columns["nMuon"]
-        identity = seeds.Identity.of(columns).at(np.repeat(np.arange(len(counts)), counts))
-        uniform = seeds.uniform("rochester", identity, seeds.index_in_event(counts))
-        gen_pt = columns.get("Muon_genPt", np.zeros(len(pt)))
-        found = table.simulation(stored, gen_pt, columns["Muon_nTrackerLayers"], uniform, errors=shift != 0)
-    return _moved(columns, "Muon", found.pt(pt, shift), how["met"])
+def _source(how: Settings) -> str:
+    """A correction file knows its variations by one name; the configuration has another."""
+    return how["varies_with"] or how["name"]
 
 
-def _jets(columns: Columns, how: Settings, kind: str, varied: Varied) -> Columns:
-    tag = how["scale_data"] if kind == "data" else how["scale"]
-    if tag is None:
-        raise ConfigError(f"corrections: {how['name']}: scale_data is missing, but a dataset is collision data")
-    resolution = how["resolution"] if kind == "mc" else None
-    energy = jets.JetEnergy(_file(how), tag, resolution, how["algorithm"])
-    stored = jets.jets(columns, columns["fixedGridRhoFastjetAll"])
-    measured = jets.raw(stored, columns["Jet_rawFactor"])
-    corrected = measured.scaled(energy.scale(measured).values)
-    mine = varied.source.removeprefix(f"{how['name']}_") if varied.source.startswith(f"{how['name']}_") else ""
-    if mine in how["sources"]:
-        corrected = corrected.scaled(energy.shift(corrected, mine, varied.direction))
-    if resolution:
-        direction = varied.direction if mine == "resolution" else jets.NOMINAL
-        corrected = corrected.scaled(_smearing(columns, energy, corrected, direction))
-    changed = _moved(columns, "Jet", corrected.pt, how["met"])
-    return {**changed, "Jet_mass": corrected.mass.astype(np.float32)}
-
-
-def _smearing(columns: Columns, energy: jets.JetEnergy, corrected: jets.Jets, direction: str) -> np.ndarray:
-    events = len(columns["nJet"])
-    counts = columns["nGenJet"]
-    generated = jets.GeneratedJets(
-        np.repeat(np.arange(events), counts), *(columns[f"GenJet_{name}"] for name in ("pt", "eta", "phi"))
-    )
-    identity = seeds.Identity.of(columns).at(corrected.event)
-    normal = seeds.normal("jer", identity, seeds.index_in_event(columns["nJet"]))
-    return energy.smear(corrected, generated, events, normal, direction).factor
-
-
-def _met_xy(columns: Columns, how: Settings, kind: str, varied: Varied) -> Columns:
-    name = how["met"]
-    modulation = met.Modulation(_file(how), how["era"], kind == "data", f"{'puppi' if 'Puppi' in name else 'pf'}met")
-    before = met.MissingMomentum(columns[f"{name}_pt"], columns[f"{name}_phi"])
-    after = modulation.correct(before, columns["PV_npvsGood"], seeds.Identity.of(columns)).met
-    return {f"{name}_pt": after.pt, f"{name}_phi": after.phi}
-
-
-def _scale(columns: Columns, how: Settings, kind: str, varied: Varied) -> Columns:
-    name = f"{how['collection']}_pt"
-    return {name: columns[name] * how["factor"]} if varied.source == how["name"] else {}
-
-
-def _smear(columns: Columns, how: Settings, kind: str, varied: Varied) -> Columns:
-    if varied.source != how["name"]:
-        return {}
-    name, counts = f"{how['collection']}_pt", columns[f"n{how['collection']}"]
-    identity = seeds.Identity.of(columns).at(np.repeat(np.arange(len(counts)), counts))
-    normal = seeds.normal(how["name"], identity, seeds.index_in_event(counts))
-    return {name: columns[name] * (1 + how["width"] * normal)}
-
-
-def _moved(columns: Columns, collection: str, pt: np.ndarray, missing: str | None) -> Columns:
-    """The new momenta of a collection, and the missing momentum that follows."""
-    changed: Columns = {f"{collection}_pt": pt}
-    if missing:
-        counts = columns[f"n{collection}"]
-        event = np.repeat(np.arange(len(counts)), counts)
-        gain = met.Change(event, columns[f"{collection}_pt"], pt, columns[f"{collection}_phi"])
-        before = met.MissingMomentum(columns[f"{missing}_pt"], columns[f"{missing}_phi"])
-        after = met.propagate(before, [gain])
-        changed |= {f"{missing}_pt": after.pt, f"{missing}_phi": after.phi}
-    return changed
+def _as(how: Settings, factor: Factor) -> Factor:
+    """With the one source of variations that it has under its name in the configuration."""
+    return factor._replace(variations={_source(how): pair for pair in factor.variations.values()})
 
 
 def _pileup(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor:
-    return factors.pileup(_file(how).correction(how["key"], "clamp"), columns["Pileup_nTrueInt"])
+    return _as(how, factors.pileup(file_of(how).correction(how["key"], CLAMP), columns["Pileup_nTrueInt"]))
 
 
 def _lepton(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor:
@@ -184,48 +116,107 @@ def _lepton(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> 
 
 
 def _trigger(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor:
-    """That of the leading lepton of each event."""
+    """From the efficiency in simulation, where it is known; else the factor of the leading lepton of each event."""
     chosen = _legs(objects, how)
-    order = np.lexsort((-chosen.columns["pt"], chosen.event))
-    first = np.sort(order[np.diff(chosen.event[order], prepend=-1) > 0])
-    leading = Objects(chosen.event[first], {name: values[first] for name, values in chosen.columns.items()})
-    return factors.product(_factors(leading, how), leading.event, len(columns["run"]))
+    chosen = _at(chosen, chosen.columns["pt"] > how["min_pt"])
+    events = len(columns["run"])
+    if how["efficiency"] is None:
+        order = np.lexsort((-chosen.columns["pt"], chosen.event))
+        leading = _at(chosen, np.sort(order[np.diff(chosen.event[order], prepend=-1) > 0]))
+        return factors.product(_factors(leading, how), leading.event, events)
+    if isinstance(how["efficiency"], float):
+        simulated = np.full(len(chosen.event), how["efficiency"])
+    else:
+        correction = file_of(how, "efficiency").correction(how["efficiency_key"], CLAMP, how["eta"])
+        simulated = correction.evaluate(_inputs(chosen, how)).values
+    data, simulation = factors.efficiencies(_factors(chosen, how), simulated)
+    weight = factors.single_lepton_trigger(data, simulation, chosen.event, events)
+    # Events that the selection left out have no lepton, which is no reason to count them as outside the bins.
+    return weight._replace(outside=weight.outside & (np.bincount(chosen.event, minlength=events) > 0))
 
 
-def _legs(objects: Mapping[str, Objects], how: Settings) -> Objects:
-    if how["collection"] not in objects:
+def _legs(objects: Mapping[str, Objects], how: Settings, collection: str | None = None) -> Objects:
+    collection = collection or how["collection"]
+    if collection not in objects:
         raise ConfigError(
-            f"corrections: {how['name']}: the selection has no {how['collection']} (it has {', '.join(objects)})"
+            f"corrections: {how['name']}: the selection has no {collection} (it has {', '.join(objects) or 'none'})"
         )
-    return objects[how["collection"]]
+    return objects[collection]
+
+
+def _at(chosen: Objects, index: np.ndarray) -> Objects:
+    return Objects(chosen.event[index], {name: values[index] for name, values in chosen.columns.items()})
 
 
 def _factors(chosen: Objects, how: Settings) -> Factor:
-    correction = _file(how).correction(how["key"], how["outside"], how["eta"])
+    correction = file_of(how).correction(how["key"], how["outside"], how["eta"])
     keys = factors.muon_keys if how["collection"] == "Muon" else factors.electron_keys
-    return factors.from_file(correction, chosen.columns, keys(how["name"]))
+    return factors.from_file(correction, _inputs(chosen, how), keys(_source(how)))
+
+
+def _inputs(chosen: Objects, how: Settings) -> dict[str, Any]:
+    """What files of scale factors ask for: those of electrons are in bins of the supercluster's η."""
+    values = _Asked(chosen.columns, f"{how['name']}: {how['collection']}")
+    eta = values["eta"]
+    if how["collection"] == "Electron":
+        eta = eta.astype(float) + values["deltaEtaSC"]
+    return {**values, "eta": eta, "abseta": eta, **how["inputs"]}
+
+
+def _variation(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor:
+    """1, and the variations that a file has for one object of each event."""
+    correction = file_of(how).correction(how["key"], how["outside"])
+    for name, value in how["inputs"].items():
+        # A file may have a default for names that it does not know, and a slip would then vary nothing.
+        check_key(name, value, correction.keys(name), correction.where)
+    everyone = _legs(objects, how)
+    place = seeds.index_in_event(np.bincount(everyone.event, minlength=len(columns["run"])))
+    chosen = _at(everyone, place == how["index"])
+    moved = [correction.evaluate({**chosen.columns, **how["inputs"], how["direction"]: way}) for way in DIRECTIONS]
+    pairs = {_source(how): Pair(*(found.values for found in moved))}
+    factor = Factor(np.ones(len(chosen.event)), pairs, moved[0].outside | moved[1].outside)
+    return factors.product(factor, chosen.event, len(columns["run"]))
 
 
 def _prefiring(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor | None:
-    return factors.prefiring(columns)
+    factor = factors.prefiring(columns)
+    return _as(how, factor) if factor else None
 
 
-def _file(how: Settings) -> CorrectionFile:
-    return CorrectionFile.read(how["file"]["path"], how["file"]["sha256"])
+def _btag(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor:
+    found, jets = _taggable(objects, how)
+    heavy, light = (file_of(how).correction(how[key], how["outside"], ABSOLUTE) for key in ("heavy", "light"))
+    efficiency = file_of(how, "efficiency").correction(how["efficiency_key"], CLAMP, ABSOLUTE)
+    values = {"flavor": jets.flavour.astype(np.int64), "eta": jets.eta, "abseta": jets.eta, "pt": jets.pt}
+    known = efficiency.evaluate(values).values
+    named = {f"{how['name']}_{which}": btag.Source(which) for which in (btag.HEAVY_JETS, btag.LIGHT_JETS)}
+    tagged, events = found["tagged"].astype(bool), len(columns["run"])
+    return btag.working_point(heavy, light, how["working_point"], jets, tagged, known, events, named)
 
 
-_OBJECTS: dict[str, Callable[[Columns, Settings, str, Varied], Columns]] = {
-    "rochester": _rochester,
-    "jets": _jets,
-    "met_xy": _met_xy,
-    "scale": _scale,
-    "smear": _smear,
-}
-_ONLY_VARIED = ("scale", "smear")
-"""Corrections that leave nominal objects as they are."""
+def _btag_shape(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor:
+    found, jets = _taggable(objects, how)
+    named = {f"{how['name']}_{source}": source for source in how["sources"]}
+    if how["varies_with"]:
+        named[how["varies_with"]] = "jes"
+    correction = file_of(how).correction(how["key"], how["outside"], ABSOLUTE)
+    return btag.shape(correction, jets, found["discriminant"], len(columns["run"]), named)
+
+
+def _taggable(objects: Mapping[str, Objects], how: Settings) -> tuple[_Asked, btag.TaggableJets]:
+    chosen = _legs(objects, how, "Jet")
+    values = _Asked(chosen.columns, f"{how['name']}: Jet")
+    return values, btag.TaggableJets(chosen.event, values["pt"], values["eta"], values["flavour"])
+
+
 _WEIGHTS: dict[str, Callable[[Columns, Mapping[str, Objects], Settings], Factor | None]] = {
     "pileup": _pileup,
     "lepton": _lepton,
     "trigger": _trigger,
     "prefiring": _prefiring,
+    "btag": _btag,
+    "btag_shape": _btag_shape,
+    "variation": _variation,
 }
+_ONLY_VARIED = ("scale", "smear", "unclustered", "variation")
+"""Those that leave nominal objects and weights as they are."""

@@ -74,7 +74,7 @@ def collect(
     present = {dataset for group in found.values() for dataset in group}
     _same("has templates but is no sample", present - samples.keys(), ConfigError)
     _same("was not processed: it has no template", samples.keys() - present, IncompleteError)
-    factors = {name: _factor(counts, name, sample, luminosity, by) for name, sample in samples.items()}
+    factors = {name: factor(counts, name, sample, luminosity, by) for name, sample in samples.items()}
     result: dict[Key, Template] = {}
     for (region, observable), variations in _variations(found, samples).items():
         for process, variation in variations:
@@ -191,8 +191,8 @@ def _contributing(samples: Mapping[str, Sample], process: str, variation: str) -
     return [name for name in nominal if name not in replaced] + instead
 
 
-def _factor(counts: pa.Table, dataset: str, sample: Sample, luminosity: float, by: str) -> float:
-    """What turns a sum of weights of this dataset into a yield."""
+def factor(counts: pa.Table, dataset: str, sample: Sample, luminosity: float, by: str = "weights") -> float:
+    """What turns a sum of weights of this dataset into a yield; arguments and errors as those of `collect`."""
     if sample.cross_section is None:
         return 1.0
     rows = select(counts, GENERATED, [dataset])

@@ -28,6 +28,7 @@ from skimflow.physics.corrections.weights import DIRECTIONS, Weights
 RAW, STAGE, REGION = "raw", "stage_", "region"
 """Variation without corrections of objects; variations with the first 0, 1, … weights only; kind of the rows that count
 the events of each region."""
+CUTFLOW, N_MINUS_ONE = "cutflow", "n_minus_one"
 
 
 def histograms(
@@ -63,6 +64,7 @@ class _Filling:
         self._settings = settings
         self._chain = Chain(settings["corrections"], settings["kind"])
         self._axes = {name: Axis(spec) for name, spec in settings["axes"].items()}
+        self._cut_axes = {name: Axis(spec) for name, spec in settings["n_minus_one"].items()}
         self._observe = functools.partial(
             analyses.get(settings["analysis"]).observe,
             settings=settings["selection"],  # type: ignore[attr-defined]
@@ -72,12 +74,12 @@ class _Filling:
 
     def rows(self, columns: Columns) -> list[Rows]:
         """Those of a piece of events."""
-        base = columns["weight"]
-        corrected = self._chain.corrected(columns)
+        base = np.ones(len(columns["weight"])) if self._settings["unweighted"] else columns["weight"]
+        corrected, outside = self._chain.applied(columns)
         observed = self._observe(corrected)
         weights = self._chain.weights(corrected, observed.objects)
-        self._note(weights)
-        rows = self._regions(observed, base)
+        self._note(observed, {**outside, **weights.outside()})
+        rows = self._regions(observed, base) + self._cuts(observed, base)
         objects = self._chain.variations() if self._settings["varied"] else []
         factors = {NOMINAL: weights.nominal(), **self._weighted(weights, {v.source for v in objects})}
         rows += self._filled(f"{STAGE}0", observed, base, factors)
@@ -99,7 +101,8 @@ class _Filling:
 
     def _weighted(self, weights: Weights, linked: set[str]) -> Mapping[str, np.ndarray]:
         """Factors of the variations of weights, and of the first 1, 2, … weights."""
-        found = {f"{STAGE}{n}": weights.nominal(weights.names[:n]) for n in range(1, len(weights.names))}
+        steps = [name for name in weights.names if name in self._chain.steps]
+        found = {f"{STAGE}{n}": weights.nominal(steps[:n]) for n in range(1, len(steps))}
         if self._settings["varied"]:
             for source in weights.sources:
                 if source not in linked:
@@ -142,9 +145,41 @@ class _Filling:
             for name, selected in observed.regions.items()
         ]
 
-    def _note(self, weights: Weights) -> None:
-        for name, number in weights.outside().items():
-            self.outside[name] = self.outside.get(name, 0) + number
+    def _cuts(self, observed: Observed, weight: np.ndarray) -> list[Rows]:
+        """Cutflow and N-1 of each region, of events of the skim with their generator weight."""
+        rows = []
+        for region, flow in observed.flows.items():
+            left = np.ones(len(weight), bool)
+            for place, (name, variable) in enumerate(flow.variables.items()):
+                passed = flow.cuts.passed([name])
+                here = np.full(np.count_nonzero(left), place)
+                rows.append(self._tally(CUTFLOW, name, "", here, passed[left], region, weight[left], place))
+                left &= passed
+                if variable in self._cut_axes:
+                    others = flow.cuts.n_minus_one(name, flow.variables)
+                    x = self._cut_axes[variable].index(observed.observables[variable][others])
+                    rows.append(self._tally(N_MINUS_ONE, name, variable, x, passed[others], region, weight[others]))
+        return rows
+
+    def _tally(
+        self,
+        kind: str,
+        name: str,
+        variable: str,
+        x: np.ndarray,
+        passed: np.ndarray,
+        region: str,
+        weight: np.ndarray,
+        always: int = 0,
+    ) -> Rows:
+        dataset = self._settings["dataset"]
+        return tally(dataset, kind, name, variable, x, passed, reference=region, weight=weight, always=always)
+
+    def _note(self, observed: Observed, outside: Mapping[str, np.ndarray]) -> None:
+        """In how many events of any region an object was outside the bins of a correction."""
+        chosen = np.logical_or.reduce(list(observed.regions.values()))
+        for name, events in outside.items():
+            self.outside[name] = self.outside.get(name, 0) + int(np.count_nonzero(events & chosen))
 
 
 def pieces(path: str | Path) -> Iterator[Columns]:

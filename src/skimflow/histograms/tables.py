@@ -9,16 +9,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from skimflow.counts.table import merge
+from skimflow.counts.views import select
 from skimflow.errors import ConfigError, InputError
 from skimflow.histograms.checks import refuse_wrong, suspects
-from skimflow.histograms.collecting import Key, Sample, collect
+from skimflow.histograms.collecting import Key, Sample, collect, factor, mixture
 from skimflow.histograms.filling import NOMINAL
-from skimflow.histograms.job import RAW, STAGE
+from skimflow.histograms.job import CUTFLOW, N_MINUS_ONE, RAW, STAGE
 from skimflow.histograms.template import Template
 from skimflow.io.outputs import read_stamp
 
 Templates = Mapping[Key, Template]
 _UNWEIGHTED = "generator weight"
+_DATA, _PSEUDODATA = "data", "pseudodata"
 
 
 def templates_of(counts: pa.Table, settings: Mapping[str, Any], completeness: Mapping[str, Any]) -> Templates:
@@ -33,13 +36,19 @@ def templates_of(counts: pa.Table, settings: Mapping[str, Any], completeness: Ma
         ConfigError: the luminosity is not known, or a template cannot be a variation.
         IncompleteError: a dataset was not processed.
     """
-    samples = {
+    luminosity = _luminosity(settings, completeness)
+    templates = collect(counts, settings["axes"], _samples(settings), luminosity, settings["normalisation"])
+    refuse_wrong(suspects(without_stages(templates)))
+    if settings["pseudodata"]:
+        return templates | mixture(templates, _PSEUDODATA, settings["pseudodata"])
+    return templates
+
+
+def _samples(settings: Mapping[str, Any]) -> dict[str, Sample]:
+    return {
         name: Sample(s["process"], s["cross_section"], s["variation"] or NOMINAL)
         for name, s in settings["samples"].items()
     }
-    templates = collect(counts, settings["axes"], samples, _luminosity(settings, completeness))
-    refuse_wrong(suspects(without_stages(templates)))
-    return templates
 
 
 def _luminosity(settings: Mapping[str, Any], completeness: Mapping[str, Any]) -> float:
@@ -50,8 +59,8 @@ def _luminosity(settings: Mapping[str, Any], completeness: Mapping[str, Any]) ->
     known = [row["recorded_pb"] for row in rows if row["recorded_pb"] is not None]
     if all(sample["kind"] == "data" for sample in settings["samples"].values()):
         return 1.0  # nothing is scaled
-    if len(known) != 1:
-        found = "has none" if not known else f"has {len(known)} samples of data"
+    if len(known) != 1 or not known[0] > 0:
+        found = f"has {len(known)} samples of data" if len(known) > 1 else "has none" if not known else "is 0"
         raise ConfigError(
             f"integrated_luminosity: missing, and the account of luminosity {found}: give the luminosity in pb⁻¹, "
             "or `luminosity: {table: …}`"
@@ -123,6 +132,35 @@ def _steps(weights: Sequence[str], group: Mapping[str, Template]) -> Iterator[tu
     yield from ((name, name) for name in shown)
 
 
+def selected(counts: pa.Table) -> pa.Table:
+    """The rows of merged histograms that say what each cut does: cutflow and N-1."""
+    return merge([select(counts, kind) for kind in (CUTFLOW, N_MINUS_ONE)])
+
+
+def cutflow(counts: pa.Table, settings: Mapping[str, Any], completeness: Mapping[str, Any]) -> pd.DataFrame:
+    """Events of each region and dataset left after each cut of the selection, objects corrected; `skim` is before any.
+
+    Args:
+        counts, settings, completeness: as those of `templates_of`.
+
+    Returns:
+        Columns region, dataset, cut, events (unweighted) and expected: with generator weights, scaled to the
+        luminosity; no other weights.
+    """
+    luminosity, samples = _luminosity(settings, completeness), _samples(settings)
+    rows: list[tuple[str, str, str, int, float]] = []
+    table = select(counts, CUTFLOW).to_pandas()
+    table = table[table["reference"] != ""]  # those of the skims have no region
+    for (region, dataset), steps in table.groupby(["reference", "dataset"], sort=False):
+        steps = steps.sort_values("x")
+        scale = factor(counts, dataset, samples[dataset], luminosity)
+        first = steps.iloc[0]
+        rows.append((region, dataset, "skim", int(first["total_n"]), first["total_sumw"] * scale))
+        for step in steps.itertuples():
+            rows.append((region, dataset, step.name, int(step.passed_n), step.passed_sumw * scale))
+    return pd.DataFrame(rows, columns=["region", "dataset", "cut", "events", "expected"])
+
+
 def summary(
     table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str, int], lines_only: Sequence[str] = ()
 ) -> list[str]:
@@ -131,7 +169,7 @@ def summary(
     Args:
         table: of `to_table`.
         processes: in the order to show them.
-        outside: by correction, in how many events an object was outside its bins.
+        outside: by correction, in how many selected events an object was outside its bins.
         lines_only: processes that are not part of what is expected.
     """
     lines = []
@@ -142,22 +180,34 @@ def summary(
         entries = rows.groupby("process", sort=False)["entries"].first()
         width = max(map(len, [*sums.index, "simulation"]))
         lines += ["", f"region {region}", f"  {'process':{width}}  {'events':>14}  {'error':>10}  {'entries':>10}"]
-        for name in [name for name in processes if name in sums.index]:
+        for name in [name for name in (*processes, _PSEUDODATA) if name in sums.index]:
             value, variance = sums.loc[name]
             lines.append(f"  {name:{width}}  {value:14,.1f}  {np.sqrt(variance):10,.1f}  {entries[name]:10,d}")
         lines += _ratio(sums.drop(index=[name for name in lines_only if name in sums.index]), width)
     for name, number in outside.items():
         if number:
-            lines.append(f"note: correction {name}: in {number:,} events an object was outside its bins")
+            lines.append(f"note: correction {name}: in {number:,} selected events an object was outside its bins")
     return lines
 
 
-def _ratio(sums: pd.DataFrame, width: int) -> list[str]:
-    simulated = sums.drop(index="data", errors="ignore").sum()
-    if "data" not in sums.index or not simulated["value"] > 0:
+def part_of_luminosity(luminosity: float | None, completeness: Mapping[str, Any]) -> list[str]:
+    """A warning where simulation is scaled to a declared luminosity (pb⁻¹), but data are only a part of it."""
+    rows = [row for row in completeness["luminosity"]["rows"] if row["dataset"] == "all"]
+    certified, processed = (sum(row[what] for row in rows) for what in ("certified", "processed"))
+    if luminosity is None or processed == certified:
         return []
-    ratio = sums.loc["data", "value"] / simulated["value"]
-    parts = sums.loc["data", "variance"] / max(sums.loc["data", "value"], 1) ** 2
+    return [
+        f"warning: simulation is scaled to integrated_luminosity, {luminosity:,g} pb⁻¹, but only {processed:,} of "
+        f"{certified:,} certified sections were processed"
+    ]
+
+
+def _ratio(sums: pd.DataFrame, width: int) -> list[str]:
+    simulated = sums.drop(index=[_DATA, _PSEUDODATA], errors="ignore").sum()
+    if _DATA not in sums.index or not simulated["value"] > 0:
+        return []
+    ratio = sums.loc[_DATA, "value"] / simulated["value"]
+    parts = sums.loc[_DATA, "variance"] / max(sums.loc[_DATA, "value"], 1) ** 2
     error = ratio * np.sqrt(parts + simulated["variance"] / simulated["value"] ** 2)
     total = f"  {'simulation':{width}}  {simulated['value']:14,.1f}  {np.sqrt(simulated['variance']):10,.1f}"
     return [total, f"  data / simulation = {ratio:.4f} ± {error:.4f} (statistical)"]

@@ -14,7 +14,12 @@ class Jagged(NamedTuple):
     def at(self, index: np.ndarray) -> "Jagged":
         """The lists of these events: a mask, shape (events,), or places."""
         places = np.flatnonzero(index) if index.dtype == bool else index
-        every = self.counts.astype(np.int64)  # counters of NanoAOD are unsigned, and differences of those are floats
+        every = self.counts.astype(np.int64)  # unsigned in files, and numpy adds those to signed ones as floats
         counts, starts = every[places], (np.cumsum(every) - every)[places]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         return Jagged(counts, self.values[np.repeat(starts, counts) + within])
+
+
+def event_of(counts: np.ndarray) -> np.ndarray:
+    """The event of each value, shape (Σ counts,), from how many values each event has, shape (events,)."""
+    return np.repeat(np.arange(len(counts)), counts)

@@ -13,7 +13,7 @@ class ZprimeTargets(TemplatesTargets):
 
     @property
     def rules(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("templates", "classifier") if self.config.classifier else ("templates",)
+        return (*super().rules, *(["classifier"] if self.config.classifier else []))
 
     def models(self) -> list[str]:
         return [self.results.classifier] if self.config.classifier else []

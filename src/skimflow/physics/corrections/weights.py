@@ -117,9 +117,9 @@ class Weights:
             raise ConfigError(f"a weight is varied `up` or `down`, not {direction!r}")
         return self._product([factor.variation(source, direction) for factor in self._factors.values()])
 
-    def outside(self) -> dict[str, int]:
-        """By factor, in how many events a value was outside the bins of its file."""
-        return {name: int(factor.outside.sum()) for name, factor in self._factors.items()}
+    def outside(self) -> dict[str, Array]:
+        """By factor, the events with a value outside the bins of its file, shape (events,), bool."""
+        return {name: factor.outside for name, factor in self._factors.items()}
 
     def _factor(self, name: str) -> Factor:
         if name not in self._factors:
