@@ -346,8 +346,20 @@ def test_without_a_classifier_there_are_no_control_regions() -> None:
     del content["observables"]["nn"]
     found = of(load(content))
     assert isinstance(found, ZprimeTargets)
-    assert (found.models(), found.rules) == ([], ("templates",))
+    assert found.models() == []
+    assert "classifier" not in found.rules
     assert {name.split("-")[0] for name in found.shown()} == set(CUTS)
+
+
+def test_a_classifier_learns_from_corrected_objects() -> None:
+    """Weights do not move them, so a change of one teaches nothing new."""
+    content = demo()
+    muons = {"name": "muon_scale", "kind": "rochester", "file": {"toy": "muons.txt"}}
+    content["corrections"] = [muons, *content["corrections"]]
+    found = of(load(content))
+    assert isinstance(found, ZprimeTargets)
+    for how in found.training()["datasets"].values():
+        assert [c["name"] for c in how["corrections"]] == ["muon_scale", "jet_pt_scale", "jet_pt_resolution"]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from skimflow.config.corrections import OBJECTS
 from skimflow.config.zprime import ZprimeConfig
-from skimflow.targets.templates import OBJECTS, TemplatesTargets, sample_of
+from skimflow.targets.templates import TemplatesTargets, sample_of
 
 
 class ZprimeTargets(TemplatesTargets):
@@ -31,9 +32,10 @@ class ZprimeTargets(TemplatesTargets):
         own = self.config.classifier
         assert own is not None
         datasets = {}
+        objects = {correction.name for correction in self.config.corrections if isinstance(correction, OBJECTS)}
         for name, files in self._learnt_from().items():
             signal = self._process(name) in own.signal
-            corrections = [c for c in self.histograms(name)["settings"]["corrections"] if c["kind"] in OBJECTS]
+            corrections = [c for c in self.histograms(name)["settings"]["corrections"] if c["name"] in objects]
             datasets[name] = {"signal": signal, "files": len(files), "corrections": corrections}
         return {
             "analysis": self.config.analysis,
