@@ -13,7 +13,7 @@ CONFIG = Counter(resolved_config=1)
 SAID = Counter(summary=1, result_page=1, report=1)
 COLLECTED = Counter(emulator_collect=1) + SAID
 # Two labels in two splits, of which the first has two folds and the other one.
-EVALUATED = Counter(emulator_evaluate=4, emulator_drift=2, plot_emulator=1) + COLLECTED
+EVALUATED = Counter(emulator_evaluate=4, emulator_truth=1, emulator_drift=2, plot_emulator=1) + COLLECTED
 SCORED = Counter(emulator_predict=6, emulator_final=2, emulator_explain=2) + EVALUATED
 TRAINED = Counter(emulator_train=6) + SCORED
 TABLES = Counter(emulator_table=1, emulator_folds=2) + TRAINED

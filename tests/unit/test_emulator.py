@@ -151,8 +151,8 @@ def test_pairs_are_aggregated_and_events_without_them_counted(small: Toy, fitted
     assert found["unscored_fired"] == table[PATH][table["n_pairs"] == 0].sum()
     assert "have no pair of opposite charge and no score" in " ".join(found["statements"])
     assert sum(row["n_rows"] for row in found["folds"] if row["method"] == "lightgbm") == small.summary["pairs"]
-    model, truth = true_auc(small, fitted(level="pair"), PATH)
-    assert truth - model < 0.02  # pairs know nothing of the event's other muons
+    model, best = true_auc(small, fitted(level="pair"), PATH)
+    assert best - model < 0.02  # pairs know nothing of the event's other muons
 
 
 def test_the_highest_of_more_pairs_is_recalibrated(fitted: Callable, small: Toy) -> None:
@@ -172,8 +172,8 @@ def test_other_splits(split: str, small: Toy, fitted: Callable) -> None:
     assert (sections == 1).all()
     assert found["untested"] == ((fold == 0).sum() if split == "time" else 0)
     assert found["events"] == len(fold) - found["untested"]
-    model, truth = true_auc(small, run, PATH)
-    assert truth - model < 0.01
+    model, best = true_auc(small, run, PATH)
+    assert best - model < 0.01
     if split == "time":
         assert f"first {found['untested']} events in time are trained on and never tested" in " ".join(
             found["statements"]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -13,11 +12,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from skimflow.emulator import models
+from skimflow import targets
+from skimflow.config import load
+from skimflow.config.loading import read_yaml
+from skimflow.emulator import models, steps
+from skimflow.emulator.tables import Tables
 from skimflow.io.outputs import read_stamp
 from tests.checkout import Checkout
 from tests.emulator_checkout import DATASET, DEMO, PATH, PRESCALED, TOY, small_emulator
 
+pytest.importorskip("lightgbm", reason="the extra ml is not installed")
 pytestmark = pytest.mark.xdist_group("emulator-demo")
 
 FOLDS = [
@@ -86,18 +90,23 @@ def test_after_a_kill_only_missing_folds_are_trained(killed: Run) -> None:
     assert 2 <= len(kept) < len(FOLDS)
 
 
-def test_scores_of_the_killed_run_are_those_of_an_undisturbed_one(killed: Run, tmp_path: Path) -> None:
-    """From the same tables; the skims of killed runs are looked at elsewhere (test_end_to_end)."""
-    checkout = killed.checkout
-    shutil.copytree(checkout.folder, tmp_path / "copy", symlinks=True)
-    again = object.__new__(Checkout)
-    again.folder = tmp_path / "copy"
-    for name in ("folds", "scores"):
-        shutil.rmtree(again.folder / RESULTS / name)
-    again.run(*(f"{RESULTS}/scores/{name}.parquet" for name in FOLDS), *DEMO, "--cores", "1")
-    for name in FOLDS:
-        for path in (f"{RESULTS}/folds/{name}.joblib", f"{RESULTS}/scores/{name}.parquet"):
-            assert (again.folder / path).read_bytes() == (checkout.folder / path).read_bytes(), path
+def test_scores_of_the_killed_run_are_those_of_an_undisturbed_one(
+    killed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All folds in one process, one after the other, from the same tables (skims after kills: test_end_to_end)."""
+    monkeypatch.chdir(killed.checkout.folder)
+    wanted = targets.of(load(read_yaml(DEMO[1]), [DEMO[1]]))
+    root = Path(RESULTS)
+    tables = Tables(root / "pairs.parquet", root / "events.parquet")
+    for place in wanted.places():
+        name, settings = f"{place.split}/{place.label}/{place.fold}", wanted.train_settings(place.label)
+        folds, model, scores = (tmp_path / file for file in ("folds.parquet", "model.joblib", "scores.parquet"))
+        about = models.load(root / f"folds/{name}.joblib")["stamp"]
+        steps.folds(tables, wanted.fold_settings(place.split), folds, about)
+        steps.train(tables, folds, settings, steps.Place(*place), model, None, about)
+        steps.predict(tables, folds, settings, model, scores, about)
+        assert model.read_bytes() == (root / f"folds/{name}.joblib").read_bytes(), name
+        assert scores.read_bytes() == (root / f"scores/{name}.parquet").read_bytes(), name
 
 
 def test_artifacts(killed: Run) -> None:

@@ -128,8 +128,8 @@ class EmulationConfig(Config):
     drift: Drift = Field(default_factory=Drift, description="Change with time.")
     models: str | None = Field(
         None,
-        description="Folder of models, `<label>.joblib`, of another measurement, with which `emulator_scores` scores the "
-        "skims of this one; null for the own models.",
+        description="Folder of models, `<label>.joblib`, of another measurement, with which `emulator_scores` scores "
+        "the skims of this one; null for the own models.",
     )
     seed: int = Field(7, ge=0, description="Of everything random.")
 
