@@ -19,5 +19,6 @@ with reporting(snakemake.log[0]):
     files = snakemake.input
     lines = heading(snakemake.params.title, read(files.completeness), read(files.duplicates))
     told = read(files.config)["statements"], [read(path) for path in files.drift]
-    lines += summary(pd.read_csv(files.metrics), read(files.table), *told)
+    truth = {place: reached for path in files.truth for place, reached in read(path)["reached"].items()}
+    lines += summary(pd.read_csv(files.metrics), read(files.table), *told, truth)
     write_text("\n".join(lines) + "\n", snakemake.output[0])

@@ -46,23 +46,25 @@ def settings(**changes: Any) -> dict[str, Any]:
 
 
 class Toy(NamedTuple):
-    """Tables, the skims they are made of, the true probabilities of the events in the table, and the summary."""
+    """Tables, the skims they are made of, the true probabilities of the events in the table, the summary,
+    and the files of probabilities."""
 
     tables: Tables
     skims: list[Path]
     truth: dict[str, np.ndarray]
     summary: dict[str, Any]
+    probabilities: list[Path]
 
 
 def make(folder: Path, events: int, files: int = 2) -> Toy:
     """Files of different runs, `events` in all."""
-    skims, truths, known, roots = [], [], [], []
+    skims, truths, beside, roots = [], [], [], []
     for index in range(files):
         root, probabilities = folder / f"toy_{index}.root", folder / f"toy_{index}.probabilities.parquet"
         sample = Sample(3, index, primary_dataset="DoubleMuon", era="Run2016G", physics="dimuon")
         write_file(root, sample, events // files, codec="none", probabilities=probabilities)
         truths.append(json.loads(root.with_suffix(".truth.json").read_text()))
-        known.append(pq.read_table(probabilities))
+        beside.append(probabilities)
         roots.append(root)
     golden = folder / "golden.json"
     golden.write_text(json.dumps(certified_sections(truths)))
@@ -72,7 +74,8 @@ def make(folder: Path, events: int, files: int = 2) -> Toy:
         skim_file(task, root.with_suffix(".counts.parquet"), skims[-1])
     found, summary = Tables(folder / "pairs.parquet", folder / "events.parquet"), folder / "table.json"
     steps.table(skims, settings(), found, summary, STAMP)
-    return Toy(found, skims, _truth(found, known), json.loads(summary.read_text()))
+    known = [pq.read_table(path) for path in beside]
+    return Toy(found, skims, _truth(found, known), json.loads(summary.read_text()), beside)
 
 
 def _truth(found: Tables, known: list) -> dict[str, np.ndarray]:

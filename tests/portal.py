@@ -32,7 +32,7 @@ def portal(pages: dict[str, bytes]) -> Iterator[str]:
 
 @contextmanager
 def serving_records(data: Path) -> Iterator[str]:
-    """The portal with the eight NanoAOD records, and the text indexes of MuonEG rebuilt from the list of its URLs."""
+    """The portal with the eight NanoAOD records, and the text indexes of MuonEG and of DoubleMuon of Run2016G."""
     served = {}
     for record in json.loads((data / "records/cms-primary-datasets-Run2016GH-nanoaod.json").read_text()):
         served[f"/api/records/{record['recid']}"] = json.dumps({"id": record["recid"], "metadata": record}).encode()
@@ -43,5 +43,7 @@ def serving_records(data: Path) -> Iterator[str]:
     for name, urls in folders.items():
         recid = 30528 if "Run2016G" in name else 30561
         served[f"/record/{recid}/files/{name}"] = "".join(f"{url}\n" for url in sorted(urls)).encode()
+    index = next((data / "filelists").glob("CMS_Run2016G_DoubleMuon_*_file_index.txt"))
+    served[f"/record/30522/files/{index.name}"] = index.read_bytes()
     with portal(served) as url:
         yield url

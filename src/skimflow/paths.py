@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 TOY = "results/toy"
 TOY_FILE = f"{TOY}/{{dataset}}/{{file}}.root"
 TOY_TRUTH = f"{TOY}/{{dataset}}/{{file}}.truth.json"
+TOY_PROBABILITIES = f"{TOY}/{{dataset}}/{{file}}.probabilities.parquet"
 TOY_CORRECTIONS = {
     name: f"{TOY}/corrections/{name}" for name in ("muons.txt", "pileup.json", "muon_id.json", "event_systematics.json")
 }

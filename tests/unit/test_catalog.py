@@ -222,11 +222,20 @@ def test_the_records_of_muoneg(recid: int, files: int, events: int, size: int, r
 
 
 @pytest.mark.real
+def test_the_record_of_doublemuon(records: str, data: Path) -> None:
+    [record] = opendata.discover([30522], records)
+    title = "/DoubleMuon/Run2016G-UL2016_MiniAODv2_NanoAODv9-v2/NANOAOD"
+    assert record._replace(files=[]) == (30522, title, 45_235_604, [], 29, 42_213_844_893)
+    index = "CMS_Run2016G_DoubleMuon_NANOAOD_UL2016_MiniAODv2_NanoAODv9-v2_2430000_file_index.txt"
+    assert [file.location for file in record.files] == (data / "filelists" / index).read_text().split()
+
+
+@pytest.mark.real
 def test_a_record_whose_indexes_are_not_served_is_refused(records: str) -> None:
     with pytest.raises(
-        InputError, match=r"does not serve the file index .*DoubleMuon.*_2430000_file_index.json and .*txt"
+        InputError, match=r"does not serve the file index .*DoubleMuon.*_2510000_file_index.json and .*txt"
     ):
-        opendata.discover([30522], records)
+        opendata.discover([30555], records)
 
 
 @pytest.mark.real

@@ -129,6 +129,33 @@ def test_shipped_configurations_are_valid(path: Path) -> None:
 @pytest.mark.parametrize(
     ("over", "message"),
     [
+        ({"features": ["mu1_pt", "mu3_pt"]}, "features: mu3_pt: the tables have MET_pt, PV_npvs, charge_product, "),
+        ({"selection": {"context": ["PV_npvs"]}}, "features: MET_pt: the tables have PV_npvs, charge_product, "),
+        ({"turn_on": {"columns": ["mu1_pt", "pt2"]}}, "turn_on: columns: pt2: the tables have "),
+        ({"turn_on": {"thresholds": {"HLT_Mu8": [8, 8]}}}, "turn_on: thresholds: HLT_Mu8 is not among the labels"),
+        ({"splits": {"weekday": 2}}, "splits.weekday"),
+        ({"splits": {"event": 0}}, "splits.event: input should be greater than or equal to 1"),
+        ({"lightgbm": {"round": 3}}, "lightgbm.round: unknown key (did you mean rounds?)"),
+        ({"labels": {"Mu17": {}}}, "labels.Mu17"),
+        ({"thresholds": {"recall": [1.5]}}, "thresholds.recall.0: input should be less than or equal to 1"),
+    ],
+)
+def test_mistakes_in_an_emulator_are_told(over: dict, message: str) -> None:
+    path = "config/emulator_demo.yaml"
+    with pytest.raises(ConfigError) as error:
+        load(merge(read_yaml(path), over), [path])
+    assert message in str(error.value)
+
+
+def test_a_split_in_time_cannot_calibrate() -> None:
+    path = "config/emulator_demo.yaml"
+    with pytest.raises(ConfigError, match="splits: the first one calibrates, and `time` does not test all events"):
+        load({**read_yaml(path), "splits": {"time": 2, "event": 3}}, [path])
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
         ({"selection": {"lead_ptt": 3}}, "selection.lead_ptt: unknown key (did you mean lead_pt?)"),
         ({"completenes": 1}, "completenes: unknown key (did you mean completeness?)"),
         ({"variables": {"met": {"fine": {"bin": 3}}}}, "variables.met.fine.bin: unknown key (did you mean bins?)"),

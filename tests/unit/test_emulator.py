@@ -18,6 +18,7 @@ from PIL import Image
 from skimflow.emulator import extra, models, splits, steps, tables
 from skimflow.emulator.metrics import Ranking
 from skimflow.emulator.tables import MASKED, Tables
+from skimflow.emulator.truth import truth
 from skimflow.errors import ConfigError, InputError
 from skimflow.io.outputs import read_stamp, write_table
 from skimflow.plots import canvas
@@ -77,14 +78,14 @@ def true_auc(small: Toy, run: Fitted, label: str) -> tuple[float, float]:
     oof = oof[np.isfinite(oof["score"])]
     fired = oof["label"].to_numpy().astype(float)
     mine = small.truth[label][oof["event_row"]]
-    model, truth = (Ranking(score).roc_auc(fired, 1 - fired) for score in (oof["score"].to_numpy(), mine))
-    return model, truth
+    model, best = (Ranking(score).roc_auc(fired, 1 - fired) for score in (oof["score"].to_numpy(), mine))
+    return model, best
 
 
 def test_the_model_reaches_the_true_probability(small: Toy, fitted: Callable) -> None:
-    model, truth = true_auc(small, fitted(), PATH)
-    assert truth > 0.9
-    assert abs(truth - model) < 0.01
+    model, best = true_auc(small, fitted(), PATH)
+    assert best > 0.9
+    assert abs(best - model) < 0.01
     found = facts(fitted())
     assert found["methods"]["lightgbm"]["roc_auc"][0] == pytest.approx(model, abs=1e-12)
     # It beats what a cut, a straight line and a guess can do, by more than chance.
@@ -99,15 +100,27 @@ def test_the_model_reaches_the_true_probability(small: Toy, fitted: Callable) ->
     assert found["methods"]["lightgbm"]["brier"][0] == pytest.approx(expected, rel=0.1)
 
 
+def test_what_the_true_probability_reaches(small: Toy, fitted: Callable) -> None:
+    """Events of files are found by their identity, in whatever order they come."""
+    found = truth(small.tables.events, fitted().oof, small.probabilities[::-1], PATH)
+    oof = pq.read_table(fitted().oof).to_pandas()
+    assert found["n_events"] == np.isfinite(oof["score"]).sum()
+    assert found["roc_auc"] == pytest.approx(true_auc(small, fitted(), PATH)[1], abs=1e-12)
+    true = small.truth[PATH][oof["event_row"]]
+    assert found["brier"] == pytest.approx(((true - oof["label"]) ** 2).mean(), rel=1e-9)
+    with pytest.raises(InputError, match=r"of \d+ events the true probability is in none of the toy's files"):
+        truth(small.tables.events, fitted().oof, small.probabilities[:1], PATH)
+
+
 def test_a_prescaled_path_cannot_be_learnt_better(small: Toy, fitted: Callable) -> None:
     """The best that calibrated probabilities allow is what the truth reaches, and the report says so and why."""
-    model, truth = true_auc(small, fitted(PRESCALED), PRESCALED)
+    model, best = true_auc(small, fitted(PRESCALED), PRESCALED)
     found = facts(fitted(PRESCALED))
     assert found["prescaled"] is True
     assert found["plateau"]["high"] < 0.2
-    assert truth < 0.72
-    assert found["attainable"]["roc_auc"] == pytest.approx(truth, abs=0.02)
-    assert model <= truth + 0.01
+    assert best < 0.72
+    assert found["attainable"]["roc_auc"] == pytest.approx(best, abs=0.02)
+    assert model <= best + 0.01
     said = " ".join(found["statements"])
     assert "a counter decides, and the label is a coin toss of 1/25" in said
     assert "no model of these quantities can be expected to do better" in said
@@ -138,8 +151,8 @@ def test_pairs_are_aggregated_and_events_without_them_counted(small: Toy, fitted
     assert found["unscored_fired"] == table[PATH][table["n_pairs"] == 0].sum()
     assert "have no pair of opposite charge and no score" in " ".join(found["statements"])
     assert sum(row["n_rows"] for row in found["folds"] if row["method"] == "lightgbm") == small.summary["pairs"]
-    model, truth = true_auc(small, fitted(level="pair"), PATH)
-    assert truth - model < 0.02  # pairs know nothing of the event's other muons
+    model, best = true_auc(small, fitted(level="pair"), PATH)
+    assert best - model < 0.02  # pairs know nothing of the event's other muons
 
 
 def test_the_highest_of_more_pairs_is_recalibrated(fitted: Callable, small: Toy) -> None:
@@ -159,8 +172,8 @@ def test_other_splits(split: str, small: Toy, fitted: Callable) -> None:
     assert (sections == 1).all()
     assert found["untested"] == ((fold == 0).sum() if split == "time" else 0)
     assert found["events"] == len(fold) - found["untested"]
-    model, truth = true_auc(small, run, PATH)
-    assert truth - model < 0.01
+    model, best = true_auc(small, run, PATH)
+    assert best - model < 0.01
     if split == "time":
         assert f"first {found['untested']} events in time are trained on and never tested" in " ".join(
             found["statements"]
@@ -298,7 +311,7 @@ def test_masked_labels_are_never_false(small: Toy, tmp_path: Path) -> None:
     label = tables.columns(found.events, [PATH])[PATH]
     masked = json.loads((tmp_path / "t.json").read_text())["masked"][PATH]
     assert masked == np.count_nonzero(label == MASKED) > 1000
-    run = emulator.run(tmp_path, Toy(found, [], {}, {}), chosen, PATH, "event")
+    run = emulator.run(tmp_path, Toy(found, [], {}, {}, []), chosen, PATH, "event")
     known = facts(run)
     assert (known["masked"], known["events"]) == (masked, np.count_nonzero(label != MASKED))
     assert f"{masked} events are left out" in " ".join(known["statements"])

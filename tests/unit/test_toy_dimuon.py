@@ -9,7 +9,7 @@ import pytest
 import uproot
 
 from skimflow.errors import InputError
-from skimflow.toy import Sample, collisions, path_probabilities, trigger, write_file
+from skimflow.toy import Sample, collisions, path_probabilities, trigger, write_file, write_probabilities
 from skimflow.toy.dimuon import ISOLATED_DZ, MENU
 
 DOUBLE_MUON = Sample(5, 0, primary_dataset="DoubleMuon", era="Run2016G", physics="dimuon")
@@ -74,6 +74,9 @@ def test_a_file_with_its_probabilities(tmp_path: Path) -> None:
         assert table[name].to_pylist() == events[name].tolist()
     assert 0.3 < events[ISOLATED_DZ].mean() < 0.7
     assert table[ISOLATED_DZ].to_numpy().mean() == pytest.approx(events[ISOLATED_DZ].mean(), abs=0.1)
+    again = tmp_path / "again.parquet"
+    write_probabilities(again, DOUBLE_MUON, 300)
+    assert again.read_bytes() == truth.read_bytes()
 
 
 @pytest.mark.parametrize(

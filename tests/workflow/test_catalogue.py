@@ -155,6 +155,32 @@ def test_the_two_muon_eg_records(data: Path, checkout: Checkout, tmp_path: Path)
     assert "the catalogue states 33854612 events, the files hold 145" in text
 
 
+@pytest.mark.real
+def test_the_record_of_the_emulator(data: Path, checkout: Checkout, tmp_path: Path) -> None:
+    """Record 30522 becomes a lock of 29 files, and a dry run shows all that the emulator would do with them. As above,
+    the files themselves are small toys in a mirror folder."""
+    index = next((data / "filelists").glob("CMS_Run2016G_DoubleMuon_*_file_index.txt"))
+    urls = index.read_text().split()
+    for number, url in enumerate(urls):
+        path = tmp_path / "mirror" / paths.lfn(url).lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sample = Sample(42, number, primary_dataset="DoubleMuon", era="Run2016G", physics="dimuon")
+        write_file(path, sample, 5, codec="LZ4")
+    real = ("--configfile", "config/emulator_2016.yaml", "--config", "site=test")
+    with serving_records(data) as portal:
+        site = f"portal: {portal}\nredirectors: ['file://{tmp_path}/mirror']\nattempts: 1\n"
+        checkout.write("config/sites/test.yaml", site)
+        assert "error: dataset DoubleMuon_Run2016G: not locked yet" in checkout.run("-n", *real, check=False)
+        checkout.run("lock", *real, "--cores", "2")
+    locked = lock.read(checkout.folder / lock.path_of("DoubleMuon_Run2016G"))
+    assert locked is not None
+    assert locked.stated == {"files": 29, "events": 45_235_604, "bytes": 42_213_844_893}
+    assert sorted(row.lfn for row in locked.rows) == sorted(paths.lfn(url) for url in urls)
+    found = checkout.jobs("emulator", *real)
+    assert (found["skim"], found["fetch"], found["emulator_table"]) == (29, 1, 1)
+    assert (found["emulator_train"], found["emulator_final"]) == (3 * (5 + 5 + 4), 3)
+
+
 def test_lock_says_what_it_cannot_reach(checkout: Checkout) -> None:
     bad = checkout.folder / "store/3.root"
     intact = bad.read_bytes()

@@ -41,24 +41,24 @@ rule emulator_table:
     resources:
         **needs(memory=4000, minutes=60),
     params:
-        settings={"labels": EMULATOR["labels"]},
+        settings={"labels": list(CONFIG.labels)},
         code=fingerprint("skimflow.emulator.tables"),
     script:
         "../../scripts/emulator_table.py"
 
 
 rule emulator_folds:
-    """Who is trained on and who is tested, in each split."""
+    """Who is trained on and who is tested, in a split."""
     input:
         pairs=RESULTS.emulator("pairs.parquet"),
         events=RESULTS.emulator("events.parquet"),
     output:
-        RESULTS.emulator("folds.parquet"),
+        RESULTS.emulator("folds/{split}.parquet"),
     log:
-        RESULTS.log("emulator_folds"),
+        RESULTS.log("emulator_folds", "{split}"),
     localrule: True
     params:
-        settings={key: EMULATOR[key] for key in ("splits", "seed")},
+        settings=lambda wc: TARGETS.fold_settings(wc.split),
         code=fingerprint("skimflow.emulator.splits"),
     script:
         "../../scripts/emulator_folds.py"
@@ -69,7 +69,7 @@ rule emulator_train:
     input:
         pairs=RESULTS.emulator("pairs.parquet"),
         events=RESULTS.emulator("events.parquet"),
-        folds=RESULTS.emulator("folds.parquet"),
+        folds=RESULTS.emulator("folds/{split}.parquet"),
     output:
         RESULTS.emulator("folds/{split}/{label}/{fold}.joblib"),
     log:
@@ -79,7 +79,7 @@ rule emulator_train:
     resources:
         **needs(memory=4000, minutes=120),
     params:
-        settings=TARGETS.emulator_settings("train"),
+        settings=lambda wc: TARGETS.train_settings(wc.label),
         code=emulator_code(),
     script:
         "../../scripts/emulator_train.py"
@@ -90,7 +90,7 @@ rule emulator_predict:
     input:
         pairs=RESULTS.emulator("pairs.parquet"),
         events=RESULTS.emulator("events.parquet"),
-        folds=RESULTS.emulator("folds.parquet"),
+        folds=RESULTS.emulator("folds/{split}.parquet"),
         model=RESULTS.emulator("folds/{split}/{label}/{fold}.joblib"),
     output:
         RESULTS.emulator("scores/{split}/{label}/{fold}.parquet"),
@@ -99,7 +99,7 @@ rule emulator_predict:
     resources:
         **needs(memory=4000, minutes=60),
     params:
-        settings=TARGETS.emulator_settings("train"),
+        settings=lambda wc: TARGETS.train_settings(wc.label),
         code=emulator_code(),
     script:
         "../../scripts/emulator_predict.py"
@@ -131,7 +131,7 @@ rule emulator_explain:
     input:
         pairs=RESULTS.emulator("pairs.parquet"),
         events=RESULTS.emulator("events.parquet"),
-        folds=RESULTS.emulator("folds.parquet"),
+        folds=RESULTS.emulator(f"folds/{TARGETS.first_split}.parquet"),
         model=lambda wc: RESULTS.emulator(
             f"folds/{TARGETS.first_split}/{wc.label}/0.joblib"
         ),
@@ -143,7 +143,7 @@ rule emulator_explain:
     resources:
         **needs(memory=4000, minutes=60),
     params:
-        settings=EMULATOR,
+        settings=TARGETS.shown_settings("explain"),
         code=emulator_code(),
     script:
         "../../scripts/emulator_explain.py"
@@ -164,10 +164,43 @@ rule emulator_drift:
         RESULTS.log("emulator_drift", "{label}"),
     localrule: True
     params:
-        settings=EMULATOR,
+        settings=TARGETS.shown_settings("drift"),
         code=emulator_code(),
     script:
         "../../scripts/emulator_drift.py"
+
+
+rule toy_probabilities:
+    """How probable it truly was that an event of a toy fired each path."""
+    output:
+        paths.TOY_PROBABILITIES,
+    log:
+        "logs/toy/{dataset}/{file}.probabilities.log",
+    resources:
+        **needs(memory=1500, minutes=30),
+    params:
+        toy=lambda wc: targets.toy_settings(TARGETS.datasets[wc.dataset], wc.file),
+        code=fingerprint("skimflow.toy.writing"),
+    script:
+        "../../scripts/toy_probabilities.py"
+
+
+rule emulator_truth:
+    """What the true probability reaches as a score, of toys."""
+    input:
+        events=RESULTS.emulator("events.parquet"),
+        oof=TARGETS.oof(),
+        probabilities=TARGETS.known(),
+    output:
+        RESULTS.emulator("truth.json"),
+    log:
+        RESULTS.log("emulator_truth"),
+    localrule: True
+    params:
+        places=[[split, label] for split in CONFIG.splits for label in CONFIG.labels],
+        code=fingerprint("skimflow.emulator.truth"),
+    script:
+        "../../scripts/emulator_truth.py"
 
 
 rule emulator_final:
@@ -184,7 +217,7 @@ rule emulator_final:
     resources:
         **needs(memory=4000, minutes=120),
     params:
-        settings=TARGETS.emulator_settings("train"),
+        settings=lambda wc: TARGETS.final_settings(wc.label),
         split=TARGETS.first_split,
         code=emulator_code(),
     script:
@@ -228,7 +261,7 @@ rule emulator_collect:
 rule emulator_score:
     """Apply a final model to a skim, which must have the columns that the model was trained on."""
     input:
-        model=RESULTS.emulator("models/{label}.joblib"),
+        model=lambda wc: TARGETS.applied(wc.label),
         events=RESULTS.skim_events,
     output:
         RESULTS.emulator("applied/{label}/{dataset}/{file}.parquet"),
@@ -302,6 +335,7 @@ rule summary:
         config=RESULTS.emulator("config.json"),
         table=RESULTS.emulator("table.json"),
         drift=expand(RESULTS.emulator("drift/{label}.json"), label=CONFIG.labels),
+        truth=TARGETS.truth(),
         models=TARGETS.artifacts(),
         completeness=RESULTS.completeness,
         duplicates=RESULTS.duplicates,

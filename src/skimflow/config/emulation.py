@@ -126,6 +126,11 @@ class EmulationConfig(Config):
     bootstrap: Bootstrap = Field(default_factory=Bootstrap, description="Intervals.")
     explain: Explain = Field(default_factory=Explain, description="Importance of features.")
     drift: Drift = Field(default_factory=Drift, description="Change with time.")
+    models: str | None = Field(
+        None,
+        description="Folder of models, `<label>.joblib`, of another measurement, with which `emulator_scores` scores "
+        "the skims of this one; null for the own models.",
+    )
     seed: int = Field(7, ge=0, description="Of everything random.")
 
     @model_validator(mode="after")

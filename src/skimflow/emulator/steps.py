@@ -34,14 +34,13 @@ from skimflow.emulator import calibration, explain, models, splits, tables
 from skimflow.emulator import drift as drifting
 from skimflow.emulator.evaluation import evaluated
 from skimflow.emulator.metrics import Measures
-from skimflow.emulator.tables import IDENTITY, MASKED, ROW, Tables
+from skimflow.emulator.tables import IDENTITY, MASKED, ROW, File, Tables
 from skimflow.errors import ConfigError, InputError
 from skimflow.io.outputs import read_stamp, write_json, write_table, write_text
 
 Array = np.ndarray
 Settings = Mapping[str, Any]
 Stamp = Mapping[str, Any]
-File = str | Path
 PAIR, EVENT = "pair", "event"
 _MEASURES = Measures._fields
 _ATTAINABLE = ("attainable_roc_auc", "attainable_ap")

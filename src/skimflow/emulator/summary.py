@@ -20,6 +20,7 @@ def summary(
     table: Mapping[str, Any],
     statements: Mapping[str, Sequence[str]],
     drifts: Sequence[Mapping[str, Any]],
+    truth: Mapping[str, Mapping[str, float]],
 ) -> list[str]:
     """Lines for a terminal.
 
@@ -28,6 +29,7 @@ def summary(
         table: facts of the step `table`.
         statements: what has to be said of each label and split, of the step `collect`.
         drifts: verdicts of the step `drift`.
+        truth: of toys, what the true probability reaches for each label and split.
     """
     lines = [f"{table['events']:,} events, {table['pairs']:,} pairs; {table['without_pair']:,} events have no pair"]
     lines += [
@@ -38,6 +40,8 @@ def summary(
         lines += ["", f"{label}, split {split}: {first['n_events']:,} events, {first['prevalence']:.2%} fired"]
         lines.append(f"  {'out of fold':20}  {'ROC-AUC':^24}  {'average precision':^24}  {'Brier':^8}")
         lines += [_line(row) for row in rows.to_dict("records")]
+        if reached := truth.get(f"{label}, {split}"):
+            lines.append(_line({"method": "true probability", **reached}))
         for text in statements.get(f"{label}, {split}", ()):
             lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     for verdict in drifts:
@@ -51,5 +55,7 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def _interval(row: Mapping[str, Any], name: str) -> str:
-    value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
-    return f"{value:.4f} [{low:.4f}, {high:.4f}]".ljust(24)
+    shown = f"{row[name]:.4f}"
+    if f"{name}_low" in row:
+        shown += f" [{row[f'{name}_low']:.4f}, {row[f'{name}_high']:.4f}]"
+    return shown.ljust(24)

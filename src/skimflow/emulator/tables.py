@@ -24,6 +24,7 @@ from skimflow.io.outputs import EventWriter, read_stamp
 
 Array = np.ndarray
 Columns = dict[str, Array]
+File = str | Path
 
 IDENTITY = {"run": "run", "luminosityBlock": "lumi", "event": "event"}
 """Columns of a skim, and what the tables call them."""

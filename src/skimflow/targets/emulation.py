@@ -68,10 +68,33 @@ class EmulationTargets(Targets):
             "threads": 1,
         }
 
-    def emulator_settings(self, step: str) -> dict[str, Any]:
-        """Those that a step depends on: `train` needs nothing of the evaluation."""
-        same = ("labels", "level", "features", "turn_on", "lightgbm", "splits", "calibration", "seed", "threads")
-        return {key: value for key, value in self.emulator().items() if step != "train" or key in same}
+    def fold_settings(self, split: str) -> dict[str, Any]:
+        """What the folds of a split depend on."""
+        return {"splits": {split: self.config.splits[split]}, "seed": self.config.seed}
+
+    def train_settings(self, label: str) -> dict[str, Any]:
+        """What a model of a label depends on: nothing of the evaluation, and nothing of other labels."""
+        said = self.emulator()
+        found = {key: said[key] for key in ("level", "features", "lightgbm", "seed", "threads")}
+        thresholds = {path: pt for path, pt in said["turn_on"]["thresholds"].items() if path == label}
+        return {**found, "turn_on": {**said["turn_on"], "thresholds": thresholds}}
+
+    def final_settings(self, label: str) -> dict[str, Any]:
+        """What the model to be used depends on: also how it is calibrated."""
+        return {
+            **self.train_settings(label),
+            "calibration": self.config.calibration,
+            "splits": {self.first_split: self.config.splits[self.first_split]},
+        }
+
+    def shown_settings(self, step: str) -> dict[str, Any]:
+        """What the steps `explain` and `drift` depend on."""
+        return {key: self.emulator()[key] for key in ("level", "features", "turn_on", "seed", step)}
+
+    def applied(self, label: str) -> str:
+        """The model of a label that scores the skims: the own one, or one that was trained elsewhere."""
+        folder = self.config.models
+        return f"{folder.rstrip('/')}/{label}.joblib" if folder else self.results.emulator(f"models/{label}.joblib")
 
     def places(self, label: str | None = None, split: str | None = None) -> list[Place]:
         """All models that are tested, or those of a label and a split."""
@@ -93,6 +116,21 @@ class EmulationTargets(Targets):
         return [
             self.results.emulator(f"scores/{p.split}/{p.label}/{p.fold}.parquet") for p in self.places(label, split)
         ]
+
+    def oof(self) -> list[str]:
+        """Scores out of fold with their probabilities, in the order of the labels in each split."""
+        return [path.replace(".json", ".parquet") for path in self.evaluations()]
+
+    def known(self) -> list[str]:
+        """Files of true probabilities; none unless all data are toys that have them."""
+        data = [dataset for dataset in self.datasets.values() if dataset.kind == "data"]
+        if any(dataset.toy is None or dataset.toy.physics != "dimuon" for dataset in data):
+            return []
+        return [file.location.replace(".root", ".probabilities.parquet") for file in self.toy_files("data")]
+
+    def truth(self) -> list[str]:
+        """What the true probability would reach, where it is known."""
+        return [self.results.emulator("truth.json")] if self.known() else []
 
     def evaluations(self) -> list[str]:
         return [

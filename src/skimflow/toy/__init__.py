@@ -3,7 +3,7 @@
 from skimflow.toy.collisions import Sample, certified_sections, collisions, recorded_luminosity
 from skimflow.toy.probabilities import path_probabilities
 from skimflow.toy.truth import leg_truth, truth
-from skimflow.toy.writing import write_file
+from skimflow.toy.writing import write_file, write_probabilities
 
 __all__ = [
     "Sample",
@@ -14,4 +14,5 @@ __all__ = [
     "recorded_luminosity",
     "truth",
     "write_file",
+    "write_probabilities",
 ]

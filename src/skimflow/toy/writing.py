@@ -88,6 +88,12 @@ def write_file(
         write_table(pa.concat_tables(known), probabilities, {"sample": sample._asdict()})
 
 
+def write_probabilities(path: str | Path, sample: Sample, events: int) -> None:
+    """What `write_file` writes as `probabilities`, without the toy file: its events are generated again."""
+    known = [_known(columns, sample) for columns in _kept(sample, events, _Book(sample))]
+    write_table(pa.concat_tables(known), path, {"sample": sample._asdict()})
+
+
 def _known(columns: Columns, sample: Sample) -> pa.Table:
     """Identity of events, and their true probabilities."""
     found = path_probabilities(columns, sample.menu, sample.primary_dataset)
