@@ -33,7 +33,7 @@ STYLE = {
 }
 LABELS = {"HT": ["$H_T$", "GeV"], "mass": ["$m_{bjj}$", "GeV"]}
 SAMPLES = ["ttbar", "W+jets", "tW", "single top, t-channel", "single top, s-channel"]
-SETTINGS = {"style": STYLE, "labels": LABELS, "samples": SAMPLES}
+SETTINGS = {"style": STYLE, "labels": LABELS, "samples": SAMPLES, "data": "pseudodata"}
 SHOWN = {"4j1b CR": "HT", "4j2b SR": "mass"}
 
 

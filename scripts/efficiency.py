@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skimflow.efficiency import efficiencies
-from skimflow.io.outputs import read_stamp, write_table, write_text
+from skimflow.io.outputs import read_stamp, write_csv, write_table
 from skimflow.logs import reporting
 from skimflow.provenance import stamp
 
@@ -15,4 +15,4 @@ with reporting(snakemake.log[0]):
     says = {name: source[name] for name in ("completeness", "luminosity")}
     provenance = stamp(settings, snakemake.params.code, **says, counts=source)
     write_table(pa.Table.from_pandas(table, preserve_index=False), snakemake.output.parquet, provenance)
-    write_text(table.to_csv(index=False), snakemake.output.csv)
+    write_csv(table, snakemake.output.csv)

@@ -14,4 +14,4 @@ with reporting(snakemake.log[0]):
     table = pd.read_parquet(source)
     stamp, output = read_stamp(source), snakemake.output
     for (x, y), *files in zip(snakemake.params.maps, output.png, output.pdf, strict=True):
-        draw(partial(efficiency_map, table=table, x=x, y=y, settings=settings), files, settings, stamp, size=(16, 9))
+        draw(partial(efficiency_map, table=table, x=x, y=y, settings=settings), files, settings, stamp)

@@ -23,10 +23,10 @@ with reporting(snakemake.log[0]):
         elif shown["figure"] == "map":
             x, y = variable.split(":")
             paint = partial(efficiency_map, table=rows, x=x, y=y, settings=settings, trigger=shown["leg"])
-            draw(paint, files, settings, stamp, size=(16, 9))
+            draw(paint, files, settings, stamp)
         else:
             chosen = {"trigger": shown["leg"], "sample": shown["sample"], "variable": variable}
             for name, value in chosen.items():
                 rows, drawn = rows[rows[name] == value], drawn[drawn[name] == value]
             paint = all_probes if variable == "all" else in_bins
-            draw(partial(paint, rows=rows, spectra=drawn, settings=settings), files, settings, stamp, size=(13, 8))
+            draw(partial(paint, rows=rows, spectra=drawn, settings=settings), files, settings, stamp, size=(10.5, 8))

@@ -4,5 +4,6 @@ from skimflow.logs import reporting
 from skimflow.report import build
 
 with reporting(snakemake.log[0]):
-    shown = [path for path in snakemake.input if not path.endswith((".pdf", ".json"))]
-    build(snakemake.output[0], snakemake.params.snakefile, snakemake.input.config, shown)
+    params, source = snakemake.params, snakemake.input
+    shown = [path for path in source if not path.endswith((".pdf", ".css"))]
+    build(snakemake.output[0], params.snakefile, source.config, source.style, shown)

@@ -7,7 +7,7 @@ import pandas as pd
 from skimflow.efficiency.legs import both_ways
 from skimflow.efficiency.publication import correction_set, hepdata
 from skimflow.efficiency.scalefactors import scale_factors
-from skimflow.io.outputs import read_stamp, write_bytes, write_text
+from skimflow.io.outputs import read_stamp, write_bytes, write_csv, write_text
 from skimflow.logs import reporting
 from skimflow.provenance import stamp
 
@@ -22,7 +22,7 @@ with reporting(snakemake.log[0]):
     completeness = {path: read_stamp(path)["completeness"] for path in params.tables}
     provenance = stamp(params.settings, params.code, completeness=completeness)
     write_bytes(correction_set(table, params.settings, provenance), output.correctionlib)
-    write_text(table.to_csv(index=False), output.csv)
+    write_csv(table, output.csv)
     files = {Path(path).name: path for path in output.hepdata}
     for name, text in hepdata(table, params.settings).items():
         write_text(text, files[name])

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skimflow.efficiency.legs import leg_efficiencies
-from skimflow.io.outputs import read_stamp, write_table, write_text
+from skimflow.io.outputs import read_stamp, write_csv, write_table
 from skimflow.logs import reporting
 from skimflow.provenance import stamp
 
@@ -16,4 +16,4 @@ with reporting(snakemake.log[0]):
     provenance = stamp(settings, snakemake.params.code, **says, counts=source)
     write_table(pa.Table.from_pandas(table, preserve_index=False), output.parquet, provenance)
     write_table(pa.Table.from_pandas(spectra, preserve_index=False), output.spectra, provenance)
-    write_text(table.to_csv(index=False), output.csv)
+    write_csv(table, output.csv)

@@ -15,6 +15,5 @@ def extra(module: str, name: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f'{error.name} is not installed; run: make {name}, or pip install "skimflow[{name}]"'
-        ) from error
+        missing = (error.name or module).split(".")[0]
+        raise ConfigError(f'{missing} is not installed; run: make {name}, or pip install "skimflow[{name}]"') from error

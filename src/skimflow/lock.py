@@ -1,7 +1,8 @@
 """The data lock: what the files of a dataset were when they were looked at. A TSV file, in git.
 
 The first line is a comment with what the catalogue states of the dataset as a whole; then a header and one line a file.
-`job` names the skim job that reads the file, so that files can be added without moving others to another job.
+`job` names the skim job that reads the file, so that files can be added without moving others to another job. A lock
+made from a published list may know the entries only, with `uuid` left empty; `snakemake lock` completes it.
 """
 
 import csv

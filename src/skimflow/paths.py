@@ -7,11 +7,13 @@ from pathlib import PurePosixPath
 TOY = "results/toy"
 TOY_FILE = f"{TOY}/{{dataset}}/{{file}}.root"
 TOY_TRUTH = f"{TOY}/{{dataset}}/{{file}}.truth.json"
-TOY_CORRECTIONS = {name: f"{TOY}/corrections/{name}" for name in ("muons.txt", "pileup.json", "muon_id.json")}
+TOY_CORRECTIONS = {
+    name: f"{TOY}/corrections/{name}" for name in ("muons.txt", "pileup.json", "muon_id.json", "event_systematics.json")
+}
 FETCHED = "results/inputs/{file}"
 
 # Figures of a measurement beside the efficiency against each variable.
-CUTFLOW, N_MINUS_ONE, STABILITY = "cutflow", "n_minus_one", "stability"
+CUTFLOW, N_MINUS_ONE, STABILITY, INTERVALS = "cutflow", "n_minus_one", "stability", "intervals"
 
 
 class Results:
@@ -33,6 +35,8 @@ class Results:
         self.cutflow = f"{self.root}/cutflow.csv"
         self.efficiency = f"{self.root}/efficiency.parquet"
         self.efficiency_csv = f"{self.root}/efficiency.csv"
+        self.intervals = f"{self.root}/intervals.parquet"
+        self.intervals_csv = f"{self.root}/intervals.csv"
         self.tag_and_probe = f"{self.root}/tag_and_probe.parquet"
         self.tag_and_probe_csv = f"{self.root}/tag_and_probe.csv"
         self.cross_trigger = f"{self.root}/cross_trigger.parquet"
@@ -46,10 +50,14 @@ class Results:
         self.scale_factors_csv = f"{self.root}/scalefactors.csv"
         self.hepdata = f"{self.root}/hepdata/{{file}}.yaml"
         self.histograms = f"{self.root}/histograms/{{dataset}}/{{file}}.parquet"
+        self.classifier = f"{self.root}/classifier.json"
         self.templates = f"{self.root}/templates.parquet"
         self.templates_root = f"{self.root}/templates.root"
         self.templates_json = f"{self.root}/templates.json"
         self.yields = f"{self.root}/yields.csv"
+        self.fit = f"{self.root}/fits/{{fit}}/{{file}}"
+        self.fit_parameters = f"{self.root}/fit_parameters.csv"
+        self.fit_yields = f"{self.root}/fit_yields.csv"
         self.selection = f"{self.root}/selection.parquet"
         self.selection_csv = f"{self.root}/selection.csv"
         self.luminosity = f"{self.root}/luminosity.csv"
@@ -57,8 +65,13 @@ class Results:
         self.toy_luminosity = f"{self.root}/toy_luminosity.csv"
         self.toy_certified = f"{self.root}/toy_certified.json"
         self.truth = f"{self.root}/truth.json"
+        self.pages = f"{self.root}/pages/{{page}}.html"
         self.summary = f"{self.root}/summary.txt"
         self.report = f"{self.root}/report.html"
+
+    def emulator(self, file: str) -> str:
+        """A file of the trigger emulator."""
+        return f"{self.root}/emulator/{file}"
 
     def figure(self, folder: str, figure: str) -> list[str]:
         """The two files of a figure; `{…}` in the arguments stay wildcards."""

@@ -77,9 +77,9 @@ def _luminosity(account: Mapping[str, Any]) -> list[str]:
         if row["dataset"] != _ALL:
             continue
         recorded = f"{row['recorded_pb']:,.6g} pb⁻¹ recorded, " if row["recorded_pb"] is not None else ""
-        scaled = f"; {row['scaled_runs']} runs in part, scaled by their sections" if row["scaled_runs"] else ""
-        unknown = row["sections_not_in_table"]
-        lost = f"; {unknown} sections are not in the table and count as 0" if unknown else ""
+        runs, unknown = row["scaled_runs"], row["sections_not_in_table"]
+        scaled = f"; runs in part, scaled by their sections: {runs}" if runs else ""
+        lost = f"; sections that are not in the table, and count as 0: {unknown}" if unknown else ""
         sections = f"{row['processed']:,} of {row['certified']:,} certified luminosity sections"
         lines.append(f"{row['sample']}: {recorded}{sections}{scaled}{lost}")
     return lines

@@ -17,7 +17,7 @@ EFFICIENCY_PLOTS = Counter(plot_efficiency=1, plot_map=1, plot_stability=1)
 FACTORS = Counter(scale_factors=1, plot_scale_factors=1)
 SHAPES = Counter(turn_ons=1, stability=1)
 PLOTS = EFFICIENCY_PLOTS + Counter(plot_cutflow=1, plot_n_minus_one=1)
-RESULT = Counter(efficiency=1, summary=1, report=1) + SHAPES + FACTORS
+RESULT = Counter(efficiency=1, summary=1, pages=1, report=1) + SHAPES + FACTORS
 AFTER_SKIM = Counter(aggregate=1, duplicates=1) + RESULT + PLOTS
 CONFIG = Counter(resolved_config=1)
 
@@ -50,20 +50,21 @@ def test_nothing_to_do(finished: Checkout) -> None:
         ("eras={Run2016G: [278821, 280385]}", Counter(skim=3) + AFTER_SKIM),
         ("variables={met: {report: [20, 100, 250]}}", RESULT + EFFICIENCY_PLOTS),
         ("interval={method: wilson}", RESULT + EFFICIENCY_PLOTS),
+        ("interval={compare: all}", Counter(intervals=1, plot_intervals=1, pages=1, report=1)),
         ("completeness=0.5", AFTER_SKIM - Counter(duplicates=1)),
-        ("variables={met: {label: missing}}", PLOTS + FACTORS + Counter(report=1)),
+        ("variables={met: {label: missing}}", PLOTS + FACTORS + Counter(pages=1, report=1)),
         ("style={colours: ['#ff0000']}", PLOTS + Counter(plot_scale_factors=1, report=1)),
-        ("scale_factors={emu_met: {version: 2}}", FACTORS + Counter(report=1)),
+        ("scale_factors={emu_met: {version: 2}}", FACTORS + Counter(pages=1, report=1)),
         ("luminosity={unit: /pb}", AFTER_SKIM - Counter(duplicates=1)),
-        ("turn_ons=[]", Counter(plot_efficiency=1, report=1)),
+        ("turn_ons=[]", Counter(plot_efficiency=1, pages=1, report=1)),
         (
             "turn_ons=[{variable: met, range: [20, 250]}]",
-            Counter(turn_ons=1, plot_efficiency=1, report=1),
+            Counter(turn_ons=1, plot_efficiency=1, pages=1, report=1),
         ),
-        ("stability={block_events: 50}", Counter(stability=1, plot_stability=1, report=1)),
+        ("stability={block_events: 50}", Counter(stability=1, plot_stability=1, pages=1, report=1)),
         ("on_unreadable=record", Counter(report=1)),
         ("site=far", Counter(report=1)),
-        ("title=Other", FACTORS + Counter(summary=1, report=1)),
+        ("title=Other", FACTORS + Counter(summary=1, pages=1, report=1)),
     ],
 )
 def test_a_changed_setting(setting: str, expected: Counter, finished: Checkout) -> None:

@@ -126,6 +126,7 @@ def test_outside_the_bins_of_the_muon_file(folder: Path) -> None:
     ("name", "message"),
     [
         ({"scale_factors": "sysup"}, "scale_factors has no 'sysup'; did you mean systup or syst"),
+        ({"scale_factors": np.array(["stat", "syst"])}, "scale_factors is one text for all objects, not ndarray"),
         ({"scale_factors": "nominal", "ETA": 1.0}, "needs eta, pt, scale_factors; eta not among"),
     ],
 )
@@ -186,6 +187,22 @@ def test_bins_that_depend_on_other_bins() -> None:
         file.correction("sf", "clamp", "absolute").evaluate({**values, "flavour": 4})
     with pytest.raises(ConfigError, match="flavour has no 4; There are: 0, 5"):
         file.correction("sf", "clamp", "absolute").evaluate({**values, "flavour": np.array([0, 4, 0, 0, 0])})
+
+
+def test_keys_that_some_branches_have_only() -> None:
+    """Sources of b jets and of c jets, each in its flavour: asking for one of the other flavour is an error."""
+    of_c, of_b = category("source", {"central": 0.4, "c": 0.44}), category("source", {"central": 0.5, "b": 0.55})
+    nested = binning("pt", [20, 100], [category("flavour", {4: of_c, 5: of_b})])
+    sf = of(correction("sf", {"flavour": "int", "pt": "real", "source": "string"}, nested)).correction("sf", "clamp")
+    values = {"flavour": np.array([5, 5]), "pt": np.array([30, 300.0]), "source": "b"}
+    assert sf.evaluate(values).values.tolist() == [0.55, 0.55]
+    assert sf.evaluate({**values, "flavour": 4, "source": "c"}).values.tolist() == [0.44, 0.44]
+    with pytest.raises(ConfigError, match="source has no 'd'; There are: central, c, b"):
+        sf.evaluate({**values, "source": "d"})
+    with pytest.raises(ConfigError, match=r"source has no 'b'; There are: central, c$"):
+        sf.evaluate({**values, "flavour": 4})
+    with pytest.raises(InputError, match=r"test.json: sf: correctionlib cannot evaluate it"):
+        sf.evaluate({**values, "flavour": np.array([4, 5])})
 
 
 def test_what_the_file_says_outside_is_not_taken() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skimflow.errors import ConfigError, InputError
@@ -235,6 +235,7 @@ def test_working_point_weight_by_hand() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([0, 4, 5]), st.floats(0.01, 0.8)), min_size=1, max_size=4))
+@example([(0, 0.8)])
 def test_working_point_weights_conserve_the_yield(content: list) -> None:
     """Over all combinations of tags, with their probability in simulation, the mean weight is 1, where capped too."""
     given = jets([0] * len(content), [flavour for flavour, _ in content])
@@ -242,6 +243,7 @@ def test_working_point_weights_conserve_the_yield(content: list) -> None:
     for tags in itertools.product((False, True), repeat=len(content)):
         probability = np.prod(np.where(tags, efficiency, 1 - efficiency))
         found = working_point(given, list(tags), efficiency.tolist(), 1)
+        assert found.variations["btag_light"].up[0] >= 0  # 1.4 · 0.8 is no probability
         total["nominal"] += probability * found.nominal[0]
         total["up"] += probability * found.variations["btag_light"].up[0]
     assert total == {"nominal": pytest.approx(1), "up": pytest.approx(1)}

@@ -84,6 +84,8 @@ def test_error_is_that_of_the_factor(tmp_path: Path) -> None:
     found = tables.data(muons, errors=True)
     assert found.k == pytest.approx(1)
     assert found.error == pytest.approx(0.03)
+    assert found.sources[:, 0] == pytest.approx([0, math.sqrt(5) / 100, 0.02])
+    assert found.pt(muons.pt, -1, source=2) == pytest.approx(49)
     assert found.pt(muons.pt, 1) == pytest.approx(51.5)
     assert found.pt(muons.pt, -1) == pytest.approx(48.5)
     with pytest.raises(ValueError, match="ask for errors=True"):
@@ -100,7 +102,7 @@ def test_simulation_takes_the_generated_muon_where_there_is_one(tmp_path: Path) 
     assert 50 * found.k[0] == pytest.approx(51, abs=0.05)
     x = math.sqrt(3) * 0.01 * plain.crystal_ball(0.9, 2.0, 5.0)
     np.testing.assert_allclose(found.k[1:], [1 / (1 + x), 1 / (1 - x)], rtol=1e-12)
-    assert tables.simulation(muons, gen, layers, u).error is None
+    assert tables.simulation(muons, gen, layers, u).sources is None
     nothing = Muons(*(values[:0] for values in muons))
     assert tables.simulation(nothing, gen[:0], layers[:0], u[:0], errors=True).k.shape == (0,)
 

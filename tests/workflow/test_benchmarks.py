@@ -35,3 +35,20 @@ def test_the_workflow_benchmark_runs(tmp_path) -> None:
     assert found["files"] == 4
     assert 0 < found["skims"] < found["wall"]
     assert found["again_cpu"] < found["cpu"]
+
+
+@pytest.mark.real
+def test_the_benchmark_of_corrections_runs(data, tmp_path) -> None:
+    small = f"""
+import sys; sys.path.insert(0, {str(ROOT / "benchmarks")!r}); sys.argv = ["corrections", "--data", {str(data)!r}]
+import corrections as b
+b.EVENTS = 200
+b.main()
+"""
+    command = [sys.executable, "-W", "error", "-c", small]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "results/benchmarks/corrections.json").read_text())
+    assert found["events"] == 200
+    assert len(found["microseconds"]) > 20
+    assert min(found["microseconds"].values()) >= 0

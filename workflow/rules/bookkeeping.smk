@@ -4,7 +4,12 @@
 rule resolved_config:
     """The configuration with every default filled in."""
     output:
-        RESULTS.config,
+        report(
+            RESULTS.config,
+            category=FILES,
+            labels={"file": "configuration"},
+            caption="../report/config.rst",
+        ),
     log:
         RESULTS.log("resolved_config"),
     localrule: True
@@ -20,7 +25,7 @@ rule aggregate:
         locked,
         counts=TARGETS.skims(RESULTS.skim_counts),
         certified=TARGETS.certified(),
-        luminosity=[CONFIG.luminosity.table] if CONFIG.luminosity else [],
+        luminosity=TARGETS.luminosity(),
     output:
         counts=RESULTS.counts,
         completeness=RESULTS.completeness,
@@ -28,14 +33,14 @@ rule aggregate:
         lumis_of=TARGETS.lumi_files(),
         luminosity=report(
             RESULTS.luminosity,
-            category="Tables",
-            labels={"table": "luminosity"},
+            category=FILES,
+            labels={"file": "luminosity"},
             caption="../report/luminosity.rst",
         ),
         cutflow=report(
             RESULTS.cutflow,
-            category="Tables",
-            labels={"table": "cutflow"},
+            category=FILES,
+            labels={"file": "cutflow"},
             caption="../report/cutflow.rst",
         ),
     log:
@@ -70,14 +75,16 @@ rule duplicates:
 
 
 rule report:
-    """All tables and figures with their captions in one page."""
+    """Pages, figures and files with their captions in one document."""
     input:
+        [RESULTS.pages.format(page=name) for name in TARGETS.pages()],
         TARGETS.figures(),
         TARGETS.tables(),
         RESULTS.summary,
         RESULTS.cutflow,
         RESULTS.luminosity,
         config=RESULTS.config,
+        style="workflow/report/style.css",
     output:
         RESULTS.report,
     log:

@@ -20,24 +20,63 @@ def needs(memory, minutes):
     }
 
 
-def figure(folder, name, caption, **labels):
-    """Outputs of a figure; `labels` are its columns in the report's list."""
+# The report's sections in their order; it sorts them by name.
+SECTIONS = {
+    "result": "1 Measurement",
+    "measurement": "1 Measurement",
+    "cutflow": "2 Selection",
+    "efficiencies": "3 Efficiencies",
+    "intervals": "3 Efficiencies",
+    "turn_ons": "4 Turn-ons",
+    "stability": "5 Stability",
+    "tag_and_probe": "6 Tag and probe",
+    "cross_trigger": "6 Tag and probe",
+    "scale_factors": "7 Scale factors",
+    "provenance": "8 Provenance",
+    "templates": "3 Data and simulation",
+    "fits": "4 Fits",
+    "emulator": "3 Trigger emulator",
+}
+FILES = "9 Files"
+PAGES = {
+    "result": "result",
+    "measurement": "what was measured",
+    "intervals": "interval methods: numbers",
+    "provenance": "provenance",
+}
+
+
+def read_page(name):
+    """A page of the report, the first of its section."""
+    return report(
+        RESULTS.pages.format(page=name),
+        caption=f"../report/{name}.rst",
+        category=SECTIONS[name],
+        labels={"shown": PAGES.get(name, "all numbers"), "against": ""},
+    )
+
+
+def figure(folder, name, caption, section, shown, against=""):
+    """Outputs of a figure: its caption, its section of the report, and its columns in the list there."""
     png, pdf = RESULTS.figure(folder, name)
     return {
         "png": report(
-            png, caption=f"../report/{caption}.rst", category="Figures", labels=labels
+            png,
+            caption=f"../report/{caption}.rst",
+            category=SECTIONS[section],
+            labels={"shown": shown, "against": against},
         ),
         "pdf": pdf,
     }
 
 
-def figures(folder, names, caption, what):
+def figures(folder, names, caption, section, shown):
     """Outputs of figures that one job draws, each kind in the order of `names`: most of a figure's time is imports.
 
     `names` are variables, or pairs of them joined by `-`.
     """
     made = [
-        figure(folder, name, caption, figure=what, against=name.replace("-", ", "))
+        figure(folder, name, caption, section, shown, name.replace("-", ", "))
         for name in names
     ]
     return {kind: [files[kind] for files in made] for kind in ("png", "pdf")}
@@ -50,7 +89,8 @@ def leg_figures():
             "tag_and_probe",
             name,
             f"legs_{shown['figure']}",
-            figure=f"tag and probe: {shown['figure']}",
+            section="tag_and_probe",
+            shown=shown["figure"],
             against=name.replace("-", ", "),
         )
         for name, shown in targets.leg_figures(CONFIG, TARGETS.datasets).items()

@@ -7,13 +7,13 @@ rule efficiency:
         counts=RESULTS.counts,
         completeness=RESULTS.completeness,
     output:
-        parquet=RESULTS.efficiency,
-        csv=report(
-            RESULTS.efficiency_csv,
-            category="Tables",
-            labels={"table": "efficiencies"},
-            caption="../report/table.rst",
+        parquet=report(
+            RESULTS.efficiency,
+            category=FILES,
+            labels={"file": "efficiencies"},
+            caption="../report/efficiencies.rst",
         ),
+        csv=RESULTS.efficiency_csv,
     log:
         RESULTS.log("efficiency"),
     localrule: True
@@ -22,6 +22,28 @@ rule efficiency:
         code=fingerprint("skimflow.efficiency.table"),
     script:
         "../../scripts/efficiency.py"
+
+
+rule intervals:
+    """The same efficiencies with the intervals of several methods."""
+    input:
+        efficiency=RESULTS.efficiency,
+    output:
+        parquet=report(
+            RESULTS.intervals,
+            category=FILES,
+            labels={"file": "intervals"},
+            caption="../report/intervals.rst",
+        ),
+        csv=RESULTS.intervals_csv,
+    log:
+        RESULTS.log("intervals"),
+    localrule: True
+    params:
+        settings=targets.comparison_settings(CONFIG),
+        code=fingerprint("skimflow.efficiency.comparison"),
+    script:
+        "../../scripts/intervals.py"
 
 
 rule tag_and_probe:
@@ -33,8 +55,8 @@ rule tag_and_probe:
         spectra=RESULTS.mass_spectra,
         csv=report(
             RESULTS.tag_and_probe_csv,
-            category="Tables",
-            labels={"table": "tag and probe"},
+            category=FILES,
+            labels={"file": "tag and probe"},
             caption="../report/tag_and_probe.rst",
         ),
     log:
@@ -57,9 +79,9 @@ rule cross_trigger:
         parquet=RESULTS.cross_trigger,
         csv=report(
             RESULTS.cross_trigger_csv,
-            category="Tables",
-            labels={"table": "cross trigger from legs"},
-            caption="../report/cross_trigger_table.rst",
+            category=FILES,
+            labels={"file": "cross trigger from legs"},
+            caption="../report/cross_trigger.rst",
         ),
     log:
         RESULTS.log("cross_trigger"),
@@ -80,8 +102,8 @@ rule turn_ons:
         parquet=RESULTS.turn_ons,
         csv=report(
             RESULTS.turn_ons_csv,
-            category="Tables",
-            labels={"table": "turn-ons"},
+            category=FILES,
+            labels={"file": "turn-ons"},
             caption="../report/turn_ons.rst",
         ),
     log:
@@ -102,9 +124,9 @@ rule stability:
         parquet=RESULTS.stability,
         csv=report(
             RESULTS.stability_csv,
-            category="Tables",
-            labels={"table": "stability"},
-            caption="../report/stability_table.rst",
+            category=FILES,
+            labels={"file": "stability"},
+            caption="../report/stability.rst",
         ),
     log:
         RESULTS.log("stability"),
@@ -121,12 +143,17 @@ rule scale_factors:
     input:
         list(targets.other_tables(CONFIG)),
     output:
-        correctionlib=RESULTS.scale_factors,
+        correctionlib=report(
+            RESULTS.scale_factors,
+            category=FILES,
+            labels={"file": "scale factors (correctionlib)"},
+            caption="../report/correctionlib.rst",
+        ),
         csv=report(
             RESULTS.scale_factors_csv,
-            category="Tables",
-            labels={"table": "scale factors"},
-            caption="../report/scale_factors_table.rst",
+            category=FILES,
+            labels={"file": "scale factors"},
+            caption="../report/scale_factors.rst",
         ),
         hepdata=expand(RESULTS.hepdata, file=["submission", *CONFIG.scale_factors]),
     log:
@@ -152,9 +179,9 @@ rule summary:
     output:
         report(
             RESULTS.summary,
-            category="Summary",
-            labels={"table": "result"},
-            caption="../report/summary.rst",
+            category=FILES,
+            labels={"file": "result"},
+            caption="../report/result.rst",
         ),
     log:
         RESULTS.log("summary"),
@@ -164,6 +191,27 @@ rule summary:
         code=fingerprint("skimflow.summary"),
     script:
         "../../scripts/summary.py"
+
+
+rule pages:
+    """The report's texts and tables, to be read in it."""
+    input:
+        **targets.page_tables(CONFIG),
+        completeness=RESULTS.completeness,
+        summary=RESULTS.summary,
+        cutflow=RESULTS.cutflow,
+        counts=RESULTS.counts,
+        efficiencies=RESULTS.efficiency,
+    output:
+        [read_page(name) for name in targets.pages(CONFIG)],
+    log:
+        RESULTS.log("pages"),
+    localrule: True
+    params:
+        settings=targets.page_settings(CONFIG, TARGETS.datasets),
+        code=fingerprint("skimflow.pages"),
+    script:
+        "../../scripts/pages.py"
 
 
 rule toy_truth:

@@ -7,7 +7,13 @@ rule plot_efficiency:
         efficiency=RESULTS.efficiency,
         turn_ons=[RESULTS.turn_ons] if CONFIG.turn_ons else [],
     output:
-        **figures("efficiency", targets.reported(CONFIG), "efficiency", "efficiency"),
+        **figures(
+            "efficiency",
+            targets.reported(CONFIG),
+            "efficiency",
+            "efficiencies",
+            "efficiency",
+        ),
     log:
         RESULTS.log("plot_efficiency"),
     # The longest of them goes first, the others fit beside it.
@@ -26,7 +32,7 @@ rule plot_map:
     input:
         efficiency=RESULTS.efficiency,
     output:
-        **figures("maps", targets.maps(CONFIG), "map", "efficiency map"),
+        **figures("maps", targets.maps(CONFIG), "map", "efficiencies", "map"),
     log:
         RESULTS.log("plot_map"),
     localrule: True
@@ -47,8 +53,9 @@ rule plot_stability:
         **figure(
             "overview",
             paths.STABILITY,
-            "stability",
-            figure="stability",
+            "stability_figure",
+            section="stability",
+            shown="efficiency",
             against=CONFIG.stability.variable if CONFIG.stability else "",
         ),
     log:
@@ -61,6 +68,29 @@ rule plot_stability:
         "../../scripts/plot_stability.py"
 
 
+rule plot_intervals:
+    """Intervals of several methods side by side."""
+    input:
+        intervals=RESULTS.intervals,
+    output:
+        **figure(
+            "overview",
+            paths.INTERVALS,
+            "intervals_figure",
+            section="intervals",
+            shown="interval methods: plot",
+        ),
+    log:
+        RESULTS.log("plot_intervals"),
+    localrule: True
+    params:
+        methods=list(CONFIG.interval.compared),
+        settings=targets.plot_settings(CONFIG),
+        code=fingerprint("skimflow.plots.intervals"),
+    script:
+        "../../scripts/plot_intervals.py"
+
+
 rule plot_scale_factors:
     """Each scale factor with its statistical and total uncertainty, and the efficiencies that it is made of."""
     input:
@@ -68,7 +98,11 @@ rule plot_scale_factors:
         efficiency=RESULTS.efficiency,
     output:
         **figures(
-            "scale_factors", CONFIG.scale_factors, "scale_factors", "scale factor"
+            "scale_factors",
+            CONFIG.scale_factors,
+            "scale_factors_figure",
+            "scale_factors",
+            "scale factor",
         ),
     log:
         RESULTS.log("plot_scale_factors"),
@@ -107,6 +141,7 @@ rule plot_cross_trigger:
         **figures(
             "cross_trigger",
             targets.cross_trigger_figures(CONFIG),
+            "cross_trigger_figure",
             "cross_trigger",
             "cross trigger from legs",
         ),
@@ -131,8 +166,8 @@ rule plot_cutflow:
             "overview",
             paths.CUTFLOW,
             "cutflow_figure",
-            figure="cutflow",
-            against="cuts",
+            section="cutflow",
+            shown="cutflow",
         ),
     log:
         RESULTS.log("plot_cutflow"),
@@ -150,7 +185,11 @@ rule plot_n_minus_one:
         counts=RESULTS.counts,
     output:
         **figure(
-            "overview", paths.N_MINUS_ONE, "n_minus_one", figure="N-1", against="cuts"
+            "overview",
+            paths.N_MINUS_ONE,
+            "n_minus_one",
+            section="cutflow",
+            shown="N-1 distributions",
         ),
     log:
         RESULTS.log("plot_n_minus_one"),

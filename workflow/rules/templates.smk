@@ -6,6 +6,7 @@ rule histograms:
     input:
         events=RESULTS.skim_events,
         corrections=TARGETS.correction_files(),
+        models=TARGETS.models(),
     output:
         RESULTS.histograms,
     log:
@@ -32,15 +33,15 @@ rule templates:
         json=RESULTS.templates_json,
         yields=report(
             RESULTS.yields,
-            category="Tables",
-            labels={"table": "yields"},
+            category=FILES,
+            labels={"file": "yields"},
             caption="../report/yields.rst",
         ),
         selection=RESULTS.selection,
         cutflow=report(
             RESULTS.selection_csv,
-            category="Tables",
-            labels={"table": "selection"},
+            category=FILES,
+            labels={"file": "selection"},
             caption="../report/selection.rst",
         ),
     log:
@@ -59,7 +60,11 @@ rule plot_templates:
         RESULTS.templates,
     output:
         **figures(
-            "templates", TARGETS.shown(), "templates_figure", "data and simulation"
+            "templates",
+            TARGETS.shown(),
+            "templates_figure",
+            "templates",
+            "data and simulation",
         ),
     log:
         RESULTS.log("plot_templates"),
@@ -82,8 +87,8 @@ rule plot_cutflow:
             "overview",
             paths.CUTFLOW,
             "cutflow_figure",
-            figure="cutflow",
-            against="cuts",
+            section="cutflow",
+            shown="cutflow",
         ),
     log:
         RESULTS.log("plot_cutflow"),
@@ -102,7 +107,11 @@ rule plot_selection:
         cutflow=RESULTS.selection_csv,
     output:
         **figures(
-            "selection", TARGETS.selection_figures(), "selection_figure", "selection"
+            "selection",
+            TARGETS.selection_figures(),
+            "selection_figure",
+            "cutflow",
+            "selection",
         ),
     log:
         RESULTS.log("plot_selection"),
@@ -121,12 +130,13 @@ rule summary:
         templates=RESULTS.templates,
         completeness=RESULTS.completeness,
         duplicates=RESULTS.duplicates,
+        fits=TARGETS.fits(),
     output:
         report(
             RESULTS.summary,
-            category="Summary",
-            labels={"table": "result"},
-            caption="../report/summary.rst",
+            category=FILES,
+            labels={"file": "result"},
+            caption="../report/result.rst",
         ),
     log:
         RESULTS.log("summary"),
@@ -134,7 +144,11 @@ rule summary:
     params:
         title=CONFIG.title,
         processes=list(CONFIG.processes),
+        fits=list(CONFIG.fits),
+        signals=[name for name, p in CONFIG.processes.items() if not p.stacked],
         luminosity=CONFIG.integrated_luminosity,
-        code=fingerprint("skimflow.summary", "skimflow.histograms.tables"),
+        code=fingerprint(
+            "skimflow.summary", "skimflow.histograms.tables", "skimflow.stats.measure"
+        ),
     script:
         "../../scripts/templates_summary.py"

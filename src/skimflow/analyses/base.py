@@ -30,7 +30,8 @@ class Selection(NamedTuple):
     """Ordered cuts on the candidates."""
     event: np.ndarray | None = None
     """Which event each candidate is in, ascending, shape (candidates,); an event of the steps may have none or several.
-    Without it there is one candidate in each event that passes the steps."""
+    Without it there is one candidate in each event that passes the steps. All candidates are kept; trigger paths, which
+    decide about events, are counted with the first of each event."""
     decisions: Mapping[str, np.ndarray] = MappingProxyType({})
     """Probes that are no trigger paths, such as matched objects: name and who passes, shape (candidates,), bool. They
     are counted in place of the paths of the configuration, in bins of the quantity `mass` too."""

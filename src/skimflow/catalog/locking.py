@@ -44,6 +44,8 @@ def make(
 ) -> str:
     """The text of a lock for these files. Files that are in the lock already, or were done before, are not opened.
 
+    Those that are locked without their UUID are opened, and must have the events that the lock says.
+
     Args:
         progress: file that keeps what is done, so that an interrupted run goes on where it stopped.
         workers: files opened at a time.
@@ -54,8 +56,14 @@ def make(
     """
     remote.prepare(site)
     before = lock.read(lock.path_of(name))
-    known = {row.lfn: row for row in (*(before.rows if before else ()), *_done(progress))}
-    missing = [file for file in files if file.lfn not in known]
+    locked = {row.lfn: row for row in (before.rows if before else ())}
+    known = {row.lfn: row for row in (*locked.values(), *_done(progress)) if row.uuid}
+    said = {name: row.entries for name, row in locked.items() if not row.uuid}
+    missing = [
+        file._replace(events=said.get(file.lfn, file.events)) if file.events is None else file
+        for file in files
+        if file.lfn not in known
+    ]
     failures: list[str] = []
     for count, row in enumerate(_opened(missing, site, workers), start=1):
         if isinstance(row, InputError):
@@ -128,7 +136,9 @@ def _check(dataset: str, row: lock.Row, site: remote.Site, checksums: bool) -> F
 
 def _differences(location: str, row: lock.Row, site: remote.Site, checksums: bool) -> str:
     entries, uuid, _ = _facts(location, site.timeout)
-    found: dict[str, Any] = {"entries": entries, "uuid": uuid}
+    found: dict[str, Any] = {"entries": entries}
+    if row.uuid:
+        found["uuid"] = uuid
     if row.bytes is not None:
         found["bytes"] = _size(location)
     if checksums and row.adler32:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from skimflow.config.base import Model, Name
+from skimflow.config.base import Model, Name, one_is_a_list
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Outside = Literal["clamp", "one", "error"]
@@ -16,7 +16,9 @@ class CorrectionFile(Model):
 
     path: str | None = Field(None, description="A file on this machine.")
     url: str | None = Field(None, description="Where to fetch it from, once.")
-    toy: Literal["muons.txt", "pileup.json", "muon_id.json"] | None = Field(None, description="Made for toy files.")
+    toy: Literal["muons.txt", "pileup.json", "muon_id.json", "event_systematics.json"] | None = Field(
+        None, description="Made for toy files."
+    )
     sha256: Sha256 | None = Field(None, description="Checksum of the file; those made for the toy need none.")
 
     @model_validator(mode="after")
@@ -109,6 +111,7 @@ class Scale(_Correction):
     kind: Literal["scale"] = Field(description="A factor on momenta.")
     collection: Name = Field("Jet", description="Collection, such as Jet.")
     factor: float = Field(gt=0, description="Factor of the up variation.")
+    mass: bool = Field(False, description="Masses too, as for a change of energy.")
 
 
 class Smear(_Correction):
@@ -117,6 +120,7 @@ class Smear(_Correction):
     kind: Literal["smear"] = Field(description="Gaussian smearing of momenta.")
     collection: Name = Field("Jet", description="Collection, such as Jet.")
     width: float = Field(gt=0, description="Standard deviation of the factor.")
+    mass: bool = Field(False, description="Masses too, as for a change of energy.")
 
 
 class _Weight(_Correction):
@@ -182,6 +186,27 @@ class Prefiring(_Weight):
     kind: Literal["prefiring"] = Field(description="L1 prefiring.")
 
 
+class WeightVariation(_Weight):
+    """A weight that is 1, and moved up and down as a file says, from one object of each event.
+
+    Inputs of the file that are not named in `inputs` or `direction` are quantities of the object, such as `pt`.
+    """
+
+    kind: Literal["variation"] = Field(description="A weight of 1 with variations.")
+    file: CorrectionFile = Field(description="A correctionlib file.")
+    key: str = Field(description="Name of the correction in the file.")
+    inputs: dict[Name, str] = Field(default_factory=dict, description="Inputs of the file that have one text for all.")
+    direction: str = Field("direction", description="Input of the file that takes `up` and `down`.")
+    collection: Name = Field("Jet", description="Selected objects of the analysis.")
+    index: int = Field(
+        0, ge=0, description="Which of them, in the order of the file, from 0; without it the weight is 1."
+    )
+    outside: Outside = Field("clamp", description="Objects outside the bins: take the next bin, 1, or stop.")
+    processes: tuple[Name, ...] = Field((), description="Only for these processes (default: for all of simulation).")
+
+    _list = field_validator("processes", mode="before")(one_is_a_list)
+
+
 class BTag(_Weight):
     """b tagging with a working point, P(data)/P(MC) of all jets; varied as `<name>_heavy` and `<name>_light`."""
 
@@ -236,7 +261,8 @@ Correction = Annotated[
     | TriggerFactor
     | Prefiring
     | BTag
-    | BTagShape,
+    | BTagShape
+    | WeightVariation,
     Field(discriminator="kind"),
 ]
 OBJECTS = (Rochester, MuonScale, Jets, MetXy, Unclustered, Scale, Smear)

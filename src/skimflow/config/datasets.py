@@ -16,10 +16,24 @@ class Toy(Model):
     seed: int = Field(ge=0, description="Datasets with one seed hold the same collisions, seen by other triggers.")
     codec: Literal["ZSTD", "LZMA", "ZLIB", "LZ4"] = Field("ZSTD", description="Compression.")
     filler: int = Field(0, ge=0, le=3000, description="Number of branches to fill up to (1380 in real files).")
+    physics: Literal["mixed", "dimuon", "lepton_jets", "boosted"] = Field(
+        "mixed",
+        description="What collides: `mixed` processes; `dimuon`, data with a trigger of its own; `lepton_jets`, "
+        "simulated decays of tops and W; `boosted`, Z′ → tt̄ (ZprimeToTT_M…_W…), tt̄ and W+jets with fat jets.",
+    )
+    mixture: dict[Name, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict, description="What boosted collision data is made of: fraction of each process."
+    )
     muon_scale: float = Field(
         1.0, gt=0.5, lt=2, description="Muon momenta are measured as so many times the true ones."
     )
     muon_smear: float = Field(0.0, ge=0, lt=0.5, description="Relative width that they are smeared with on top.")
+
+    @model_validator(mode="after")
+    def _of_boosted(self) -> "Toy":
+        if self.mixture and (self.physics != "boosted" or abs(sum(self.mixture.values()) - 1) > 1e-6):
+            raise ValueError("mixture: fractions for boosted physics, which add up to 1")
+        return self
 
 
 SOURCES = ("files", "lists", "recid", "rucio", "das", "toy")

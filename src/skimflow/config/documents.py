@@ -8,7 +8,9 @@ from pydantic import BaseModel
 
 from skimflow.config.datasets import Dataset, Site
 from skimflow.config.efficiency import EfficiencyConfig, HwwEmu
-from skimflow.config.templates import Zmumu, ZmumuConfig
+from skimflow.config.emulation import Dimuon, EmulationConfig
+from skimflow.config.templates import AgcTtbar, AgcTtbarConfig, Zmumu, ZmumuConfig
+from skimflow.config.zprime import Zprime, ZprimeConfig
 
 _INTRODUCTION = """# Configuration
 
@@ -30,6 +32,9 @@ redo efficiencies and plots; `style` redraws plots.
 _CHAPTERS = (
     ("Efficiency: `config/<name>.yaml`", EfficiencyConfig),
     ("Histograms of Z→μμ: `config/<name>.yaml`", ZmumuConfig),
+    ("Histograms of tt̄: `config/<name>.yaml`", AgcTtbarConfig),
+    ("Histograms of Z′ → tt̄: `config/<name>.yaml`", ZprimeConfig),
+    ("Trigger emulator: `config/<name>.yaml`", EmulationConfig),
     ("Dataset: `config/datasets/<name>.yaml`", Dataset),
     ("Site: `config/sites/<name>.yaml`", Site),
 )
@@ -39,7 +44,10 @@ def documents() -> dict[str, str]:
     """Path (from the top of the repository) and text of each generated file."""
     return {
         "config/schema.json": _schema(EfficiencyConfig, HwwEmu),
+        "config/schema_dimuon.json": _schema(EmulationConfig, Dimuon),
         "config/schema_zmumu.json": _schema(ZmumuConfig, Zmumu),
+        "config/schema_agc_ttbar.json": _schema(AgcTtbarConfig, AgcTtbar),
+        "config/schema_zprime.json": _schema(ZprimeConfig, Zprime),
         "config/datasets/schema.json": _schema(Dataset),
         "config/sites/schema.json": _schema(Site),
         "config/README.md": "\n".join([_INTRODUCTION, *(line for model in _CHAPTERS for line in _chapter(*model))]),
@@ -110,8 +118,12 @@ def _nested(field: dict[str, Any], root: dict[str, Any]) -> Iterator[tuple[dict[
 
 
 def _values(field: dict[str, Any]) -> dict[str, Any]:
-    """The schema of the values of a mapping (its keys follow a pattern)."""
-    return next(iter(field["patternProperties"].values()))
+    """The schema of the values of a mapping, whose keys may follow a pattern."""
+    return (
+        field["additionalProperties"]
+        if field.get("additionalProperties")
+        else next(iter(field["patternProperties"].values()))
+    )
 
 
 def _cell(text: str) -> str:

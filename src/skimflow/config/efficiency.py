@@ -1,7 +1,7 @@
 """What a configuration may say of an efficiency: probe, references, variables, fits, scale factors."""
 
 import itertools
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -165,13 +165,25 @@ class HwwEmu(Model):
     min_met: float = Field(20, ge=0, description="PUPPI missing transverse momentum above this, GeV.")
 
 
+IntervalMethod = Literal["clopper_pearson", "wilson", "jeffreys", "bayes_uniform"]
+
+
 class Interval(Model):
     """How the uncertainty of an efficiency is stated."""
 
-    method: Literal["clopper_pearson", "wilson", "jeffreys", "bayes_uniform"] = Field(
+    method: IntervalMethod = Field(
         "clopper_pearson", description="Interval for unweighted counts; weighted counts use it on effective counts."
     )
     level: float = Field(0.682689492137086, gt=0, lt=1, description="Confidence level (0.6827 is one sigma).")
+    compare: Literal["all"] | tuple[IntervalMethod, ...] = Field(
+        (), description="Methods to show side by side in a table and a figure of their own, `all` or a list."
+    )
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Methods that are shown side by side, beginning with `method`; none unless asked for."""
+        others = get_args(IntervalMethod) if self.compare == "all" else self.compare
+        return tuple(dict.fromkeys((self.method, *others))) if others else ()
 
 
 class EfficiencyConfig(Config):

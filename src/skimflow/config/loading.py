@@ -13,15 +13,21 @@ from pydantic import BaseModel, ValidationError
 from skimflow.config.base import dataset_name
 from skimflow.config.datasets import Dataset, Site
 from skimflow.config.efficiency import EfficiencyConfig
+from skimflow.config.emulation import EmulationConfig
 from skimflow.config.measurement import Config
-from skimflow.config.templates import TemplatesConfig, ZmumuConfig
+from skimflow.config.templates import DATA, AgcTtbarConfig, TemplatesConfig, ZmumuConfig
+from skimflow.config.zprime import ZprimeConfig
 from skimflow.errors import ConfigError
 
 DATASETS = Path("config/datasets")
-DATA = "data"
-"""The process that is collision data."""
 SITES = Path("config/sites")
-MODELS: dict[str, type[Config]] = {"hww_emu": EfficiencyConfig, "zmumu": ZmumuConfig}
+MODELS: dict[str, type[Config]] = {
+    "hww_emu": EfficiencyConfig,
+    "zmumu": ZmumuConfig,
+    "agc_ttbar": AgcTtbarConfig,
+    "zprime": ZprimeConfig,
+    "dimuon": EmulationConfig,
+}
 """What a configuration may say, by its `analysis`."""
 M = TypeVar("M", bound=BaseModel)
 

@@ -29,12 +29,20 @@ class CertifiedLuminosity(Model):
 class Luminosity(Model):
     """Recorded luminosity, as brilcalc tells it, for the processed sections."""
 
-    table: str = Field(
-        description="Output of `brilcalc lumi`, per run (text or CSV) or per section (`--byls`), for the golden JSON."
+    table: str | None = Field(
+        None,
+        description="Output of `brilcalc lumi`, per run (text or CSV) or per section (`--byls`), for the golden JSON.",
     )
+    toy: bool = Field(False, description="Made for the toy files of this measurement: 1 pb⁻¹ a section.")
     unit: Literal["/b", "/mb", "/ub", "/nb", "/pb", "/fb"] | None = Field(
         None, description="Unit of its column `recorded`, if the head of the table does not say it."
     )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Luminosity":
+        if (self.table is not None) == self.toy:
+            raise ValueError("give either table or toy")
+        return self
 
 
 class Style(Model):

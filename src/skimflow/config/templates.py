@@ -6,8 +6,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from skimflow.config.base import Edges, Model, Name, RegularBins, increasing, one_is_a_list
-from skimflow.config.corrections import OBJECTS, Correction
+from skimflow.config.corrections import OBJECTS, Correction, Scale, Smear
+from skimflow.config.fits import FitModel
 from skimflow.config.measurement import Config
+
+DATA, PSEUDODATA = "data", "pseudodata"
+"""The process that is collision data, and what stands in its place."""
 
 
 class Observable(Model):
@@ -37,12 +41,31 @@ class Process(Model):
         description="By variation, samples of another simulation that take the place of the nominal ones.",
     )
 
+    stacked: bool = Field(
+        True, description="Part of what is expected; otherwise a signal that is shown as a line, and not added."
+    )
+
     _list = field_validator("samples", mode="before")(one_is_a_list)
 
     @field_validator("variations", mode="before")
     @classmethod
     def _lists(cls, variations: object) -> object:
         return {k: one_is_a_list(v) for k, v in variations.items()} if isinstance(variations, dict) else variations
+
+
+class Part(Model):
+    """What pseudodata is made of."""
+
+    process: Name = Field(description="A process of simulation.")
+    variation: Name = Field("nominal", description="One of its variations that are samples of their own, or nominal.")
+    factor: float = Field(1.0, gt=0, description="Its yield times this.")
+
+
+class Pseudodata(Model):
+    """Templates that stand where collision data would: a sum of others."""
+
+    parts: tuple[Part, ...] = Field(min_length=1, description="What is added.")
+    label: str = Field("pseudodata", description="Name in figures.")
 
 
 class TemplatesConfig(Config):
@@ -60,6 +83,42 @@ class TemplatesConfig(Config):
         gt=0,
         description="What simulation is scaled to, pb⁻¹ (default: what `luminosity` tells of the processed sections).",
     )
+    fits: dict[Name, FitModel] = Field(
+        default_factory=dict, description="Fits of the templates, by name (they need the extra `fit`)."
+    )
+
+    normalisation: Literal["weights", "events"] = Field(
+        "weights",
+        description="`weights`: events have their generator weight, whose sum simulation is divided by. `events`: each "
+        "counts 1 and their number divides, as analyses did that ignored the weights: wrong where some are negative.",
+    )
+    pseudodata: Pseudodata | None = Field(None, description="Pseudodata, the template `pseudodata` of each region.")
+
+    @model_validator(mode="after")
+    def _parts_exist(self) -> "TemplatesConfig":
+        if self.pseudodata and PSEUDODATA in self.processes:
+            raise ValueError(f"processes: {PSEUDODATA}: this name is taken by the block pseudodata")
+        for part in self.pseudodata.parts if self.pseudodata else ():
+            if part.process not in self.processes or part.process == DATA:
+                known = ", ".join(name for name in self.processes if name != DATA)
+                raise ValueError(f"pseudodata: parts: {part.process} is no simulated process ({known})")
+            known = ("nominal", *self.processes[part.process].variations)
+            if part.variation not in known:
+                raise ValueError(f"pseudodata: parts: {part.process} has no {part.variation} ({', '.join(known)})")
+        return self
+
+    @model_validator(mode="after")
+    def _varied_processes_exist(self) -> "TemplatesConfig":
+        for correction in self.corrections:
+            for name in getattr(correction, "processes", ()):
+                if name not in self.processes or name == DATA:
+                    raise ValueError(f"corrections: {correction.name}: processes: {name} is no simulated process")
+        return self
+
+    @property
+    def regions(self) -> dict[str, tuple[str, ...]]:
+        """The regions of the selection, and the observables that each has."""
+        return self.selection.REGIONS  # type: ignore[attr-defined]
 
     n_minus_one: dict[Name, RegularBins] = Field(
         default_factory=dict,
@@ -75,6 +134,20 @@ class TemplatesConfig(Config):
         if kinds != sorted(kinds, reverse=True):
             raise ValueError("corrections: those of objects come before event weights, which look at corrected objects")
         return self
+
+    @model_validator(mode="after")
+    def _fitted(self) -> "TemplatesConfig":
+        for name, fit in self.fits.items():
+            wanted = {sample.process for sample in fit.samples.values()} | ({fit.data} if fit.data else set())
+            unknown = wanted - set(self.fitted_processes)
+            if unknown:
+                raise ValueError(f"fits: {name}: {', '.join(sorted(unknown))}: not among the processes")
+        return self
+
+    @property
+    def fitted_processes(self) -> tuple[str, ...]:
+        """Names of the processes that have templates, pseudodata among them."""
+        return (*self.processes, *([PSEUDODATA] if self.pseudodata else []))
 
     @model_validator(mode="after")
     def _linked(self) -> "TemplatesConfig":
@@ -105,6 +178,8 @@ class Zmumu(Model):
     """What `observables` may name."""
     REGIONS: ClassVar[dict[str, tuple[str, ...]]] = {"zmumu": OBSERVABLES}
     """The regions, and the observables that each has."""
+    FLOWS: ClassVar[tuple[str, ...]] = ("zmumu",)
+    """Regions whose cuts are counted one by one."""
 
     paths: tuple[Annotated[str, Field(pattern=r"^HLT_\w+$")], ...] = Field(
         min_length=1, description="Trigger paths, one of which the event fired, in data and simulation."
@@ -148,4 +223,88 @@ class ZmumuConfig(TemplatesConfig):
             other = correction.kind in ("jets", "btag", "btag_shape")
             if other or getattr(correction, "collection", "Muon") != "Muon":
                 raise ValueError(f"corrections: {correction.name}: zmumu has muons and missing momentum only")
+        return self
+
+
+class AgcElectrons(Model):
+    """Electrons of `agc_ttbar`."""
+
+    min_pt: float = Field(30, ge=0, description="pT above this, GeV.")
+    max_eta: float = Field(2.1, gt=0, description="|η| below this.")
+    cut_based: int = Field(4, ge=0, le=4, description="`Electron_cutBased` is this (4: tight).")
+    max_sip3d: float = Field(4, gt=0, description="Significance of the impact parameter below this.")
+
+
+class AgcMuons(Model):
+    """Muons of `agc_ttbar`."""
+
+    min_pt: float = Field(30, ge=0, description="pT above this, GeV.")
+    max_eta: float = Field(2.1, gt=0, description="|η| below this.")
+    id: str = Field("tightId", description="Identification flag, a branch `Muon_…`.")
+    isolation: str = Field("pfRelIso04_all", description="Relative isolation, a branch `Muon_…`.")
+    max_isolation: float = Field(0.15, gt=0, description="Muons are isolated better than this.")
+    max_sip3d: float = Field(4, gt=0, description="Significance of the impact parameter below this.")
+
+
+class AgcJets(Model):
+    """Jets of `agc_ttbar`."""
+
+    min_pt: float = Field(30, ge=0, description="pT, as varied, above this, GeV.")
+    max_eta: float = Field(2.4, gt=0, description="|η| below this.")
+    id_bit: Literal[0, 1, 2] = Field(2, description="Bit of `Jet_jetId` that is set (2: tight with lepton veto).")
+    btag: str = Field("btagCSVV2", description="b-tag discriminant, a branch `Jet_…`.")
+    min_btag: float = Field(0.5, description="A jet is tagged above this.")
+
+
+class AgcTtbar(Model):
+    """Selection of `agc_ttbar`: one lepton, four jets, one or more b tags."""
+
+    OBSERVABLES: ClassVar[tuple[str, ...]] = ("HT", "m_bjj")
+    """What `observables` may name."""
+    REGIONS: ClassVar[dict[str, tuple[str, ...]]] = {"4j1b": ("HT",), "4j2b": ("m_bjj",)}
+    """The regions, and the observables that each has."""
+
+    electrons: AgcElectrons = Field(default_factory=AgcElectrons, description="Electrons.")
+    muons: AgcMuons = Field(default_factory=AgcMuons, description="Muons.")
+    jets: AgcJets = Field(default_factory=AgcJets, description="Jets.")
+    margin: float = Field(
+        0.75,
+        gt=0,
+        le=1,
+        description="The skim keeps events with four jets above so much of `jets.min_pt`, so that variations find all "
+        "of theirs: 0.75 is beyond six standard deviations of a resolution of 5 %.",
+    )
+    partons: bool = Field(
+        False, description="The skim also says which parton each jet comes from, for the training (reads GenPart)."
+    )
+
+
+_TAIL = 5
+"""Standard deviations of a smearing that the margin must leave room for."""
+
+
+class AgcTtbarConfig(TemplatesConfig):
+    """tt̄ in the lepton+jets channel, as in the Analysis Grand Challenge."""
+
+    analysis: Literal["agc_ttbar"] = Field(description="Module of `skimflow.analyses` that selects the events.")
+    selection: AgcTtbar = Field(default_factory=AgcTtbar, description="Cuts.")
+
+    @model_validator(mode="after")
+    def _known(self) -> "AgcTtbarConfig":
+        for name in self.observables:
+            if name not in self.selection.OBSERVABLES:
+                raise ValueError(f"observables: {name}: agc_ttbar has {', '.join(self.selection.OBSERVABLES)}")
+        return self
+
+    @model_validator(mode="after")
+    def _margin_is_wide_enough(self) -> "AgcTtbarConfig":
+        """An event that the skim drops cannot come back under a variation."""
+        for correction in self.corrections:
+            if isinstance(correction, Scale | Smear) and correction.collection == "Jet":
+                rise = correction.factor if isinstance(correction, Scale) else 1 + _TAIL * correction.width
+                if rise * self.selection.margin > 1:
+                    raise ValueError(
+                        f"selection: margin: {correction.name} can raise momenta {rise:g} times, so events that it "
+                        f"would select are lost to the skim; at most {1 / rise:.3g}"
+                    )
         return self

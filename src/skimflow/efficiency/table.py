@@ -98,7 +98,7 @@ def _trigger(rows: pa.Table, trigger: str, group: _Group, settings: Mapping[str,
     mine = _contents(select(rows, "trigger", reference=group.reference), settings)
     others = _contents(select(rows, "trigger", reference=plain), settings) if compare else itertools.repeat(None)
     for place, other in zip(mine, others, strict=False):
-        rows = frame(place, _estimate(place.content, trigger, group.kind, settings), settings)
+        rows = frame(place, estimate(place.content, trigger, group.kind, settings), settings)
         found = Estimate(*[np.nan] * 3)
         # A value of an integer variable, such as a run, may have events only without the reference.
         if other is not None and other.x == place.x:
@@ -138,18 +138,20 @@ def _bins(edges: np.ndarray) -> list[tuple[float, float]]:
     return list(itertools.pairwise(ends))
 
 
-def frame(place: Place, estimate: Estimate, settings: Mapping[str, Any]) -> pd.DataFrame:
+def frame(place: Place, found: Estimate, settings: Mapping[str, Any]) -> pd.DataFrame:
     """A row for each bin of a place: its edges, what is in it, and the estimate."""
     edges = np.array([(*a, *b) for a in place.x for b in place.y], float).reshape(-1, 4)
     columns: dict[str, Any] = {"variable": [place.variable] * len(edges)}
     columns |= dict(zip(("x_low", "x_high", "y_low", "y_high"), edges.T, strict=True))
     columns |= place.content._asdict()
-    columns |= {"efficiency": estimate.value, "low": estimate.low, "high": estimate.high}
+    columns |= {"efficiency": found.value, "low": found.low, "high": found.high}
     columns = {name: np.asarray(values).reshape(-1) for name, values in columns.items()}
     return pd.DataFrame(columns).assign(method=settings["interval"]["method"], level=settings["interval"]["level"])
 
 
-def _estimate(content: Binned, trigger: str, kind: str, settings: Mapping[str, Any]) -> Estimate:
+def estimate(content: Binned, trigger: str, kind: str, settings: Mapping[str, Any]) -> Estimate:
+    """Efficiency and interval of what is counted, shapes as the counts: simulation is weighted, and a prescaled path
+    counts prescale times. `settings` holds `probe` and `interval` (`method`, `level`)."""
     prescales, how = settings["probe"]["prescales"], settings["interval"]
     if kind == "mc":
         sums = content.passed_sumw, content.passed_sumw2, content.total_sumw, content.total_sumw2

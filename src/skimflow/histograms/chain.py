@@ -12,10 +12,11 @@ import numpy as np
 from skimflow.analyses.base import Columns, Objects
 from skimflow.errors import ConfigError
 from skimflow.histograms.objects import NOTHING, OBJECTS, At, Changed, Settings, Varied, file_of, sources
-from skimflow.physics.corrections import btag, factors
+from skimflow.physics.corrections import btag, factors, seeds
+from skimflow.physics.corrections.domain import check_key
 from skimflow.physics.corrections.factors import Factor
 from skimflow.physics.corrections.files import ABSOLUTE, CLAMP
-from skimflow.physics.corrections.weights import Weights
+from skimflow.physics.corrections.weights import DIRECTIONS, Pair, Weights
 
 __all__ = ["NOTHING", "Chain", "Varied"]
 
@@ -35,7 +36,13 @@ class Chain:
 
     @property
     def changes_objects(self) -> bool:
-        return bool(self._objects)
+        """Whether nominal objects differ from those of the skim."""
+        return any(how["kind"] not in _ONLY_VARIED for how in self._objects)
+
+    @property
+    def steps(self) -> list[str]:
+        """Weights whose nominal value is something, each a step of the table of yields."""
+        return [how["name"] for how in self._weights if how["kind"] not in _ONLY_VARIED]
 
     def variations(self) -> list[Varied]:
         """Variations of objects, each with all the other corrections nominal."""
@@ -156,6 +163,21 @@ def _inputs(chosen: Objects, how: Settings) -> dict[str, Any]:
     return {**values, "eta": eta, "abseta": eta, **how["inputs"]}
 
 
+def _variation(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor:
+    """1, and the variations that a file has for one object of each event."""
+    correction = file_of(how).correction(how["key"], how["outside"])
+    for name, value in how["inputs"].items():
+        # A file may have a default for names that it does not know, and a slip would then vary nothing.
+        check_key(name, value, correction.keys(name), correction.where)
+    everyone = _legs(objects, how)
+    place = seeds.index_in_event(np.bincount(everyone.event, minlength=len(columns["run"])))
+    chosen = _at(everyone, place == how["index"])
+    moved = [correction.evaluate({**chosen.columns, **how["inputs"], how["direction"]: way}) for way in DIRECTIONS]
+    pairs = {_source(how): Pair(*(found.values for found in moved))}
+    factor = Factor(np.ones(len(chosen.event)), pairs, moved[0].outside | moved[1].outside)
+    return factors.product(factor, chosen.event, len(columns["run"]))
+
+
 def _prefiring(columns: Columns, objects: Mapping[str, Objects], how: Settings) -> Factor | None:
     factor = factors.prefiring(columns)
     return _as(how, factor) if factor else None
@@ -194,4 +216,7 @@ _WEIGHTS: dict[str, Callable[[Columns, Mapping[str, Objects], Settings], Factor 
     "prefiring": _prefiring,
     "btag": _btag,
     "btag_shape": _btag_shape,
+    "variation": _variation,
 }
+_ONLY_VARIED = ("scale", "smear", "unclustered", "variation")
+"""Those that leave nominal objects and weights as they are."""

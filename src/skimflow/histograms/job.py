@@ -6,7 +6,8 @@ with generator weights and corrections only; what turns sums into yields is know
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +25,34 @@ from skimflow.histograms.filling import NOMINAL, fill
 from skimflow.io.outputs import read_stamp, write_table
 from skimflow.physics.corrections.weights import DIRECTIONS, Weights
 
-RAW, STAGE = "raw", "stage_"
-"""Variation without corrections of objects; variations with the first 0, 1, … weights only."""
+RAW, STAGE, REGION = "raw", "stage_", "region"
+"""Variation without corrections of objects; variations with the first 0, 1, … weights only; kind of the rows that count
+the events of each region."""
 CUTFLOW, N_MINUS_ONE = "cutflow", "n_minus_one"
 
 
-def histograms(events: str | Path, settings: Mapping[str, Any], output: str | Path, stamp: Mapping[str, Any]) -> None:
+def histograms(
+    events: str | Path,
+    settings: Mapping[str, Any],
+    output: str | Path,
+    stamp: Mapping[str, Any],
+    models: Sequence[str | Path] = (),
+) -> None:
     """Fill the histograms of a skim.
 
     Args:
         events: a skim's selected events.
         settings: those of `targets.TemplatesTargets.histograms`.
         output: counts to write. A file that could not be read has none.
+        models: JSON files of what was learnt before, for analyses whose `observe` takes `models`.
 
     Raises:
         InputError: a column or a file of corrections is missing, or corrections give no finite numbers.
     """
     source = read_stamp(events)
-    filling = _Filling(settings)
+    filling = _Filling(settings, [json.loads(Path(path).read_text(encoding="utf-8")) for path in models])
     good = any(facts["status"] == "ok" for facts in source["inputs"])
-    rows = [filling.rows(columns) for columns in _pieces(events)] if good else []
+    rows = [filling.rows(columns) for columns in pieces(events)] if good else []
     table = merge(assemble(part) for part in rows)
     write_table(table, output, {**stamp, "inputs": source["inputs"], "outside": filling.outside})
 
@@ -51,7 +60,7 @@ def histograms(events: str | Path, settings: Mapping[str, Any], output: str | Pa
 class _Filling:
     """Fills pieces of events of one dataset."""
 
-    def __init__(self, settings: Mapping[str, Any]):
+    def __init__(self, settings: Mapping[str, Any], models: Sequence[Any]):
         self._settings = settings
         self._chain = Chain(settings["corrections"], settings["kind"])
         self._axes = {name: Axis(spec) for name, spec in settings["axes"].items()}
@@ -59,17 +68,18 @@ class _Filling:
         self._observe = functools.partial(
             analyses.get(settings["analysis"]).observe,
             settings=settings["selection"],  # type: ignore[attr-defined]
+            **({"models": models} if models else {}),
         )
         self.outside: dict[str, int] = {}
 
     def rows(self, columns: Columns) -> list[Rows]:
         """Those of a piece of events."""
-        base = columns["weight"]
+        base = np.ones(len(columns["weight"])) if self._settings["unweighted"] else columns["weight"]
         corrected, outside = self._chain.applied(columns)
         observed = self._observe(corrected)
         weights = self._chain.weights(corrected, observed.objects)
         self._note(observed, {**outside, **weights.outside()})
-        rows = self._cuts(observed, base)
+        rows = self._regions(observed, base) + self._cuts(observed, base)
         objects = self._chain.variations() if self._settings["varied"] else []
         factors = {NOMINAL: weights.nominal(), **self._weighted(weights, {v.source for v in objects})}
         rows += self._filled(f"{STAGE}0", observed, base, factors)
@@ -91,7 +101,8 @@ class _Filling:
 
     def _weighted(self, weights: Weights, linked: set[str]) -> Mapping[str, np.ndarray]:
         """Factors of the variations of weights, and of the first 1, 2, … weights."""
-        found = {f"{STAGE}{n}": weights.nominal(weights.names[:n]) for n in range(1, len(weights.names))}
+        steps = [name for name in weights.names if name in self._chain.steps]
+        found = {f"{STAGE}{n}": weights.nominal(steps[:n]) for n in range(1, len(steps))}
         if self._settings["varied"]:
             for source in weights.sources:
                 if source not in linked:
@@ -125,6 +136,14 @@ class _Filling:
         """Observables that are shown in a region: all, or those that the analysis names."""
         own = observed.shown.get(region)
         return [name for name in self._axes if own is None or name in own]
+
+    def _regions(self, observed: Observed, weight: np.ndarray) -> list[Rows]:
+        """How many of the skim's events are in each region, before event weights."""
+        place = np.zeros(len(weight), np.int64)
+        return [
+            tally(self._settings["dataset"], REGION, name, "", place, selected, weight=weight, always=0)
+            for name, selected in observed.regions.items()
+        ]
 
     def _cuts(self, observed: Observed, weight: np.ndarray) -> list[Rows]:
         """Cutflow and N-1 of each region, of events of the skim with their generator weight."""
@@ -163,7 +182,7 @@ class _Filling:
             self.outside[name] = self.outside.get(name, 0) + int(np.count_nonzero(events & chosen))
 
 
-def _pieces(path: str | Path) -> Iterator[Columns]:
+def pieces(path: str | Path) -> Iterator[Columns]:
     """Events of a skim as flat columns, piece by piece; at least one piece, which may be empty."""
     file = pq.ParquetFile(path)
     if not file.num_row_groups:

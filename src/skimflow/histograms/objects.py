@@ -164,17 +164,22 @@ def unclustered(columns: Columns, how: Settings, at: At) -> Changed:
 
 
 def scale(columns: Columns, how: Settings, at: At) -> Changed:
-    name = f"{how['collection']}_pt"
-    return Changed({name: columns[name] * how["factor"]} if at.varied.of(how["name"]) else {})
+    return Changed(_times(columns, how, how["factor"]) if at.varied.of(how["name"]) else {})
 
 
 def smear(columns: Columns, how: Settings, at: At) -> Changed:
     if not at.varied.of(how["name"]):
         return Changed({})
-    name, counts = f"{how['collection']}_pt", columns[f"n{how['collection']}"]
+    counts = columns[f"n{how['collection']}"]
     identity = seeds.Identity.of(columns).at(event_of(counts))
     normal = seeds.normal(how["name"], identity, seeds.index_in_event(counts))
-    return Changed({name: columns[name] * (1 + how["width"] * normal)})
+    return Changed(_times(columns, how, 1 + how["width"] * normal))
+
+
+def _times(columns: Columns, how: Settings, factor: np.ndarray | float) -> Columns:
+    """Momenta of a collection, and masses if asked, times a factor."""
+    names = [f"{how['collection']}_{name}" for name in (("pt", "mass") if how["mass"] else ("pt",))]
+    return {name: columns[name].astype(float) * factor for name in names}
 
 
 def moved(

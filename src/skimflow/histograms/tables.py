@@ -13,7 +13,7 @@ from skimflow.counts.table import merge
 from skimflow.counts.views import select
 from skimflow.errors import ConfigError, InputError
 from skimflow.histograms.checks import refuse_wrong, suspects
-from skimflow.histograms.collecting import Key, Sample, collect, factor
+from skimflow.histograms.collecting import Key, Sample, collect, factor, mixture
 from skimflow.histograms.filling import NOMINAL
 from skimflow.histograms.job import CUTFLOW, N_MINUS_ONE, RAW, STAGE
 from skimflow.histograms.template import Template
@@ -21,6 +21,7 @@ from skimflow.io.outputs import read_stamp
 
 Templates = Mapping[Key, Template]
 _UNWEIGHTED = "generator weight"
+_DATA, _PSEUDODATA = "data", "pseudodata"
 
 
 def templates_of(counts: pa.Table, settings: Mapping[str, Any], completeness: Mapping[str, Any]) -> Templates:
@@ -35,8 +36,11 @@ def templates_of(counts: pa.Table, settings: Mapping[str, Any], completeness: Ma
         ConfigError: the luminosity is not known, or a template cannot be a variation.
         IncompleteError: a dataset was not processed.
     """
-    templates = collect(counts, settings["axes"], _samples(settings), _luminosity(settings, completeness))
+    luminosity = _luminosity(settings, completeness)
+    templates = collect(counts, settings["axes"], _samples(settings), luminosity, settings["normalisation"])
     refuse_wrong(suspects(without_stages(templates)))
+    if settings["pseudodata"]:
+        return templates | mixture(templates, _PSEUDODATA, settings["pseudodata"])
     return templates
 
 
@@ -157,13 +161,16 @@ def cutflow(counts: pa.Table, settings: Mapping[str, Any], completeness: Mapping
     return pd.DataFrame(rows, columns=["region", "dataset", "cut", "events", "expected"])
 
 
-def summary(table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str, int]) -> list[str]:
+def summary(
+    table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str, int], lines_only: Sequence[str] = ()
+) -> list[str]:
     """Lines for a terminal: yields of each region by process, and what was outside the bins of a correction.
 
     Args:
         table: of `to_table`.
         processes: in the order to show them.
         outside: by correction, in how many selected events an object was outside its bins.
+        lines_only: processes that are not part of what is expected.
     """
     lines = []
     nominal = table[table["variation"] == NOMINAL]
@@ -173,10 +180,10 @@ def summary(table: pd.DataFrame, processes: Sequence[str], outside: Mapping[str,
         entries = rows.groupby("process", sort=False)["entries"].first()
         width = max(map(len, [*sums.index, "simulation"]))
         lines += ["", f"region {region}", f"  {'process':{width}}  {'events':>14}  {'error':>10}  {'entries':>10}"]
-        for name in [name for name in processes if name in sums.index]:
+        for name in [name for name in (*processes, _PSEUDODATA) if name in sums.index]:
             value, variance = sums.loc[name]
             lines.append(f"  {name:{width}}  {value:14,.1f}  {np.sqrt(variance):10,.1f}  {entries[name]:10,d}")
-        lines += _ratio(sums, width)
+        lines += _ratio(sums.drop(index=[name for name in lines_only if name in sums.index]), width)
     for name, number in outside.items():
         if number:
             lines.append(f"note: correction {name}: in {number:,} selected events an object was outside its bins")
@@ -196,11 +203,11 @@ def part_of_luminosity(luminosity: float | None, completeness: Mapping[str, Any]
 
 
 def _ratio(sums: pd.DataFrame, width: int) -> list[str]:
-    simulated = sums.drop(index="data", errors="ignore").sum()
-    if "data" not in sums.index or not simulated["value"] > 0:
+    simulated = sums.drop(index=[_DATA, _PSEUDODATA], errors="ignore").sum()
+    if _DATA not in sums.index or not simulated["value"] > 0:
         return []
-    ratio = sums.loc["data", "value"] / simulated["value"]
-    parts = sums.loc["data", "variance"] / max(sums.loc["data", "value"], 1) ** 2
+    ratio = sums.loc[_DATA, "value"] / simulated["value"]
+    parts = sums.loc[_DATA, "variance"] / max(sums.loc[_DATA, "value"], 1) ** 2
     error = ratio * np.sqrt(parts + simulated["variance"] / simulated["value"] ** 2)
     total = f"  {'simulation':{width}}  {simulated['value']:14,.1f}  {np.sqrt(simulated['variance']):10,.1f}"
     return [total, f"  data / simulation = {ratio:.4f} ± {error:.4f} (statistical)"]

@@ -56,6 +56,11 @@ def write_json(content: Any, path: str | os.PathLike[str]) -> None:
     write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", path)
 
 
+def write_csv(table: Any, path: str | os.PathLike[str]) -> None:
+    """Write a pandas table as CSV to be read, with seven digits; the Parquet file beside it has all of them."""
+    write_text(table.to_csv(index=False, float_format="%.7g"), path)
+
+
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
     write_bytes(text.encode(), path)
 

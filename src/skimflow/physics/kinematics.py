@@ -26,7 +26,7 @@ def pair(one: PtEtaPhiM, other: PtEtaPhiM) -> PtEtaPhiM:
 
     In double precision: the mass of a light pair is a small difference of large numbers.
     """
-    px, py, pz, energy = (a + b for a, b in zip(_cartesian(one), _cartesian(other), strict=True))
+    px, py, pz, energy = (a + b for a, b in zip(cartesian(one), cartesian(other), strict=True))
     pt = np.hypot(px, py)
     mass2 = energy**2 - px**2 - py**2 - pz**2
     eta = np.arcsinh(np.divide(pz, pt, out=np.zeros_like(pt), where=pt > 0))
@@ -48,7 +48,8 @@ def mt(pt: Array, phi: Array, met: Array, met_phi: Array) -> Array:
     return _root(2 * np.asarray(pt, float) * np.asarray(met, float) * (1 - np.cos(delta_phi(phi, met_phi))))
 
 
-def _cartesian(p: PtEtaPhiM) -> tuple[Array, Array, Array, Array]:
+def cartesian(p: PtEtaPhiM) -> tuple[Array, Array, Array, Array]:
+    """px, py, pz and energy, in double precision."""
     pt, eta, phi, mass = (np.asarray(values, float) for values in p)
     pz = pt * np.sinh(eta)
     return pt * np.cos(phi), pt * np.sin(phi), pz, np.sqrt((pt * np.cosh(eta)) ** 2 + mass**2)

@@ -25,6 +25,8 @@ _MARKERS = "osD^v<>"
 _SHORT = 46
 COMBINED = {"any": "OR of all paths", "every": "AND of all paths"}
 _DPI = 100
+WIDTH = 8.5
+"""Inches: figures of several panels have one below the other, and can be read on a page and on a narrow screen."""
 
 
 def draw(
@@ -108,7 +110,20 @@ def _label(figure: Figure, style: Mapping[str, Any], stamp: Mapping[str, Any]) -
     luminosity = stamp.get("luminosity", "").replace("⁻¹", "$^{-1}$")
     energy = f"{luminosity} ({energy})" if luminosity and energy else luminosity or energy
     right = ", ".join(part for part in (stamp.get("completeness", ""), energy) if part)
-    axes.text(1, 1.01, right, transform=axes.transAxes, ha="right", va="bottom", fontsize="small")
+    last = _right_of(axes)
+    last.text(1, 1.01, right, transform=last.transAxes, ha="right", va="bottom", fontsize="small")
+
+
+def _right_of(axes: Axes) -> Axes:
+    """The last axes in the row of these: a narrow panel has no room for both ends of the label."""
+    row = [(other, other.get_subplotspec()) for other in axes.figure.axes]
+    first = axes.get_subplotspec()
+    same = [
+        (spec.colspan.stop, other)
+        for other, spec in row
+        if first and spec and spec.rowspan.start == first.rowspan.start
+    ]
+    return max(same, key=lambda one: one[0])[1] if same else axes
 
 
 def _write_pdf(figure: Figure, file: Path, stamp: Mapping[str, Any]) -> None:

@@ -10,10 +10,13 @@ from matplotlib.figure import Figure
 
 from skimflow.efficiency.stability import BLOCK
 from skimflow.efficiency.turnon import PARAMETERS, band, curve, from_row
-from skimflow.plots.canvas import COMBINED, axis_title, colour, marker, no_data, sample_title, short
+from skimflow.plots.canvas import COMBINED, WIDTH, axis_title, colour, marker, no_data, sample_title, short
 
 _ALL = "all"
 _MAPPED = "all paths together"
+_ENTRY = 0.3
+"""Height of a line of the legend, inches."""
+_SMALL = 11.5
 
 
 def turn_on(
@@ -23,8 +26,8 @@ def turn_on(
     settings: Mapping[str, Any],
     fits: pd.DataFrame | None = None,
 ) -> None:
-    """Efficiency of each path against a variable, over the shape of the denominator: a panel for each sample, side by
-    side for the references.
+    """Efficiency of each path against a variable, over the shape of the denominator: a panel for each reference and
+    sample.
 
     Args:
         table: of `efficiency.efficiencies`. Under- and overflow are in the table and not in the figure.
@@ -41,7 +44,7 @@ def turn_on(
             drawn = _same(fits[fits["variable"] == variable], mine)
             _fits(axes, drawn.drop_duplicates("trigger"), list(mine["trigger"].unique()), unit, settings)
 
-    _panels(figure, rows, paint, axis_title(settings, variable))
+    _panels(figure, rows, paint, axis_title(settings, variable), height=3.3 if fits is None else 3.9, shared=True)
 
 
 def stability(figure: Figure, table: pd.DataFrame, tests: pd.DataFrame, settings: Mapping[str, Any]) -> None:
@@ -57,7 +60,7 @@ def stability(figure: Figure, table: pd.DataFrame, tests: pd.DataFrame, settings
         _by_run(axes, mine, settings)
         _tests(axes, _same(tests, mine)[lambda rows: rows["trigger"].isin(COMBINED)])
 
-    _panels(figure, rows, paint, axis_title(settings, settings["stability"]))
+    _panels(figure, rows, paint, axis_title(settings, settings["stability"]), height=5, shared=False)
 
 
 def _same(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
@@ -74,10 +77,12 @@ def efficiency_map(
     wanted = table["trigger"].isin(COMBINED if trigger is None else [trigger])
     rows = table[(table["variable"] == f"{x}:{y}") & wanted & (table["dataset"] == _ALL)]
     rows = rows[np.isfinite(rows[["x_low", "x_high", "y_low", "y_high"]]).all(axis=1)]
-    panels = _grid(figure, rows, by_column=False)
+    panels = _column(figure, rows, height=6.3, shared=False)
+    lowest = rows["efficiency"].min()
+    floor = np.floor(10 * lowest) / 10 if np.isfinite(lowest) else 0
     mesh = None
     for axes, mine in panels:
-        mesh = _cells(axes, mine)
+        mesh = _cells(axes, mine, floor)
         axes.set_xlabel(axis_title(settings, x))
         axes.set_ylabel(axis_title(settings, y))
         axes.set_title(_title(rows, mine), fontsize="small", pad=34)
@@ -87,45 +92,35 @@ def efficiency_map(
             ax=[axes for axes, _ in panels],
             label=f"efficiency of {_MAPPED if trigger is None else trigger}",
             pad=0.01,
+            aspect=40,
         )
 
 
-def _panels(figure: Figure, rows: pd.DataFrame, paint: Any, title: str) -> None:
-    panels = _grid(figure, rows)
+def _panels(figure: Figure, rows: pd.DataFrame, paint: Any, title: str, height: float, shared: bool) -> None:
+    panels = _column(figure, rows, height, shared)
     for axes, mine in panels:
         paint(axes, mine)
         axes.set_ylabel("efficiency")
-        axes.text(0.02, 0.06, _title(rows, mine), transform=axes.transAxes)
-    bottom = {axes.get_subplotspec().colspan.start: axes for axes, _ in panels}
-    for axes in bottom.values():
+        axes.text(0.96, 0.95, _title(rows, mine), transform=axes.transAxes, ha="right", va="top", fontsize="small")
+    for axes, _ in panels[-1:] if shared else panels:
         axes.set_xlabel(title)
     if panels:
         handles, labels = panels[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", fontsize="small", ncols=1)
+        width, size = figure.get_size_inches()
+        figure.set_size_inches(width, size + _ENTRY * len(labels))
 
 
-def _grid(figure: Figure, rows: pd.DataFrame, by_column: bool = True) -> list[tuple[Axes, pd.DataFrame]]:
-    """A panel with its rows for each reference and sample; a column or a row of panels for each reference."""
-    references = [
-        [mine for _, mine in one.groupby("sample", sort=False)] for _, one in rows.groupby("reference", sort=False)
-    ]
-    shape = (max(map(len, references), default=1), max(len(references), 1))
-    width, height = figure.get_size_inches()
-    if by_column:
-        figure.set_size_inches(shape[1] * width, height)
-        shared = rows["kind"].nunique() > 1
-        panels = figure.subplots(*shape, squeeze=False, sharex=shared).T
-    else:
-        figure.set_size_inches(width, shape[1] * height)
-        panels = figure.subplots(*shape[::-1], squeeze=False)
-    if not references:
-        no_data(panels[0, 0])
-    found = []
-    for line, mine in zip(panels, references, strict=False):
-        found += zip(line, mine, strict=False)
-        for spare in line[len(mine) :]:
-            spare.set_axis_off()
-    return found
+def _column(figure: Figure, rows: pd.DataFrame, height: float, shared: bool) -> list[tuple[Axes, pd.DataFrame]]:
+    """A panel with its rows for each reference and sample, of this height in inches; below each other, as what stands
+    side by side cannot be read in half the width of a page."""
+    groups = [mine for _, mine in rows.groupby(["reference", "sample"], sort=False)]
+    number = max(len(groups), 1)
+    figure.set_size_inches(WIDTH, height * number + 1)
+    panels = figure.subplots(number, 1, squeeze=False, sharex=shared)[:, 0]
+    if not groups:
+        no_data(panels[0])
+    return list(zip(panels, groups, strict=False))
 
 
 def _title(rows: pd.DataFrame, mine: pd.DataFrame) -> str:
@@ -145,7 +140,8 @@ def _curves(axes: Axes, rows: pd.DataFrame, settings: Mapping[str, Any]) -> None
         axes.errorbar(centre, value, errors, label=short(str(trigger)), **style)
     _denominator(axes, rows)
     axes.set_xlim(rows["x_low"].min(), rows["x_high"].max())
-    axes.set_ylim(0, 1.12)
+    axes.set_ylim(0, 1.3)
+    axes.set_yticks(np.linspace(0, 1, 6))
     axes.axhline(1, color="0.6", lw=0.8, ls=":")
 
 
@@ -164,10 +160,10 @@ def _fits(axes: Axes, fits: pd.DataFrame, triggers: list[str], unit: str, settin
         for row in fits[fits["trigger"] == trigger].to_dict("records"):
             shade = colour(settings, place)
             _fit(axes, row, shade, settings["level"])
-            height = 0.15 + 0.075 * (len(triggers) - 1 - place)
+            height = 0.07 + 0.08 * (len(triggers) - 1 - place)
             words = _parameters(row, unit) if row["valid"] else row["reason"]
-            axes.text(0.965, height, words, transform=axes.transAxes, ha="right", va="center", fontsize="xx-small")
-            axes.plot(0.98, height, color=shade, marker=marker(place), ms=5, transform=axes.transAxes)
+            axes.text(0.945, height, words, transform=axes.transAxes, ha="right", va="center", fontsize=_SMALL)
+            axes.plot(0.96, height, color=shade, marker=marker(place), ms=5, transform=axes.transAxes)
 
 
 def _fit(axes: Axes, row: Mapping[str, Any], shade: str, level: float) -> None:
@@ -184,7 +180,7 @@ def _parameters(row: Mapping[str, Any], unit: str) -> str:
     names = [name for name in PARAMETERS if np.isfinite(row[name])]
     units = {"threshold": unit, "width": unit if row["model"] == "erf" else ""}
     said = [f"{name} {_measured(row, name)} {units.get(name, '')}".strip() for name in names]
-    return ", ".join([*said, f"$\\chi^2$/ndf {row['chi2']:.1f}/{row['ndf']}, $p$ = {row['p_value']:.2g}"])
+    return ", ".join([*said, f"$p$ = {row['p_value']:.2g}"])
 
 
 def _measured(row: Mapping[str, Any], name: str) -> str:
@@ -216,7 +212,7 @@ def _by_run(axes: Axes, rows: pd.DataFrame, settings: Mapping[str, Any]) -> None
     axes.set_xlim(-0.6, len(runs) - 0.4)
     if np.isfinite(runs["efficiency"]).any():
         low, high = np.nanmin(runs["low"]), np.nanmax(runs["high"])
-        axes.set_ylim(max(0, low - 0.7 * (high - low)), min(1.05, high + 0.25 * (high - low)))
+        axes.set_ylim(max(0, low - 0.6 * (high - low)), high + 0.45 * (high - low))
 
 
 def _bars(rows: pd.DataFrame) -> np.ndarray:
@@ -232,7 +228,7 @@ def _eras(axes: Axes, runs: np.ndarray, eras: Mapping[str, Any]) -> None:
             if inside[0]:
                 axes.axvline(begin, color="0.6", lw=0.8, ls=":")
             axes.text(
-                begin + 0.1, 0.95, name, transform=axes.get_xaxis_transform(), va="top", color="0.4", fontsize="x-small"
+                begin + 0.1, 0.86, name, transform=axes.get_xaxis_transform(), va="top", color="0.4", fontsize="x-small"
             )
 
 
@@ -243,19 +239,19 @@ def _tests(axes: Axes, tests: pd.DataFrame) -> None:
             shape = f"$\\chi^2$/ndf {row['chi2']:.1f}/{row['ndf']}, $p$ = {row['p_value']:.2g}"
             trend = f"$\\Delta\\varepsilon$ = {row['change']:.4f} ± {row['change_error']:.4f}"
             words = f"by {row['by']}: {shape}; trend {trend}, $p$ = {row['trend_p_value']:.2g}"
-        axes.text(0.98, 0.05 + 0.045 * height, words, transform=axes.transAxes, ha="right", fontsize="x-small")
+        axes.text(0.96, 0.05 + 0.045 * height, words, transform=axes.transAxes, ha="right", fontsize="x-small")
 
 
-def _cells(axes: Axes, rows: pd.DataFrame) -> Any:
+def _cells(axes: Axes, rows: pd.DataFrame, floor: float) -> Any:
     x = np.unique(rows[["x_low", "x_high"]])
     y = np.unique(rows[["y_low", "y_high"]])
     grid = rows["efficiency"].to_numpy().reshape(len(x) - 1, len(y) - 1)
     half = ((rows["high"] - rows["low"]) / 2).to_numpy().reshape(grid.shape)
     # Bins of equal size on paper: the first ones are too narrow to hold a number.
-    mesh = axes.pcolormesh(range(len(x)), range(len(y)), grid.T, cmap="viridis", vmin=0, vmax=1)
+    mesh = axes.pcolormesh(range(len(x)), range(len(y)), grid.T, cmap="viridis", vmin=floor, vmax=1)
     for i, j in np.argwhere(np.isfinite(grid)):
         text = f"{grid[i, j]:.2f}\n±{half[i, j]:.2f}"
-        shade = "white" if grid[i, j] < 0.6 else "black"
+        shade = "white" if grid[i, j] < floor + 0.6 * (1 - floor) else "black"
         axes.text(i + 0.5, j + 0.5, text, ha="center", va="center", fontsize=11, color=shade)
     axes.set_xticks(range(len(x)), [f"{edge:g}" for edge in x], fontsize="x-small", rotation=45)
     axes.set_yticks(range(len(y)), [f"{edge:g}" for edge in y], fontsize="x-small")

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from scipy.stats import chi2
 
 from skimflow.plots.canvas import axis_title, colour, no_data
 
@@ -26,7 +27,8 @@ def data_and_prediction(
         rows: those of one region in the table of `stats.yields.yields`.
         variable: the observable, for the axis title.
         text: which region, and before or after which fit.
-        settings: `samples`, if it is there, lists all samples: so one has the same colour in each region.
+        settings: `samples`, if it is there, lists all samples: so one has the same colour in each region;
+            `data` says what the points are.
     """
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     edges = np.append(rows.loc[rows["sample"] == "data", "low"], rows["high"].max())
@@ -41,7 +43,7 @@ def data_and_prediction(
         above.stairs(bottom + content, edges, baseline=bottom, **look)
         bottom = bottom + content
     _band(above, edges, total["yield"].to_numpy(), total["error"].to_numpy(), "uncertainty")
-    _points(above, edges, data["yield"].to_numpy())
+    _points(above, edges, data["yield"].to_numpy(), settings.get("data", "data"))
     above.set_ylabel("events")
     above.set_ylim(0, 1.6 * max((total["yield"] + total["error"]).max(), data["yield"].max(), 1e-9))
     _reversed_legend(above, text)
@@ -51,9 +53,16 @@ def data_and_prediction(
     figure.align_ylabels()
 
 
-def _points(axes: Axes, edges: Array, data: Array) -> None:
-    look = {"color": "black", "marker": "o", "ms": 5, "lw": 1.5, "ls": "none", "label": "data"}
-    axes.errorbar((edges[1:] + edges[:-1]) / 2, data, np.sqrt(np.abs(data)), **look)
+def _points(axes: Axes, edges: Array, data: Array, label: str) -> None:
+    look = {"color": "black", "marker": "o", "ms": 5, "lw": 1.5, "ls": "none", "label": label}
+    axes.errorbar((edges[1:] + edges[:-1]) / 2, data, _poisson(data), **look)
+
+
+def _poisson(counts: Array) -> Array:
+    """Distances to the ends of Garwood's 68.3 % intervals, shape (2, n): no events is not no uncertainty."""
+    inside = chi2.cdf(1, 1)
+    low = np.where(counts > 0, chi2.ppf((1 - inside) / 2, 2 * np.maximum(counts, 1e-9)) / 2, 0)
+    return np.stack([counts - low, chi2.ppf((1 + inside) / 2, 2 * counts + 2) / 2 - counts])
 
 
 def _band(axes: Axes, edges: Array, middle: Array, half: Array, label: str) -> None:
@@ -67,7 +76,7 @@ def _ratio(axes: Axes, edges: Array, total: pd.DataFrame, data: Array) -> None:
     _band(axes, edges, np.ones(len(known)), np.nan_to_num(error / known), "")
     axes.axhline(1, color="0.4", lw=0.8, ls=":")
     look = {"color": "black", "marker": "o", "ms": 5, "lw": 1.5, "ls": "none"}
-    axes.errorbar((edges[1:] + edges[:-1]) / 2, data / known, np.sqrt(np.abs(data)) / known, **look)
+    axes.errorbar((edges[1:] + edges[:-1]) / 2, data / known, _poisson(data) / known, **look)
     reach = np.nanmax(np.abs(np.append(data / known - 1, error / known)), initial=_SMALL)
     reach = float(np.clip(1.2 * reach, _SMALL, 1))
     axes.set_ylim(1 - reach, 1 + reach)
@@ -80,13 +89,15 @@ def _reversed_legend(axes: Axes, title: str) -> None:
     axes.legend(handles[::-1], labels[::-1], fontsize="small", title=title, title_fontsize="small", ncols=2)
 
 
-def pulls(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
+def pulls(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any], statistical: bool = False) -> None:
     """Fitted values of parameters with a constraint, in units of their uncertainty before the fit.
 
     Args:
         table: that of `stats.fitting.Fit`.
+        statistical: show those of the finite simulation too, one a bin.
     """
-    rows, axes = table[table["pull"].notna()].iloc[::-1], figure.subplots()
+    shown = table["pull"].notna() & (statistical | ~table["parameter"].str.startswith("staterror_"))
+    rows, axes = table[shown].iloc[::-1], figure.subplots()
     places = np.arange(len(rows))
     figure.set_size_inches(figure.get_size_inches()[0], 2.2 + 0.42 * max(len(rows), 3))
     for reach, shade in ((2, _YELLOW), (1, _GREEN)):
@@ -160,7 +171,7 @@ def ranking(figure: Figure, table: pd.DataFrame, poi: str, settings: Mapping[str
     above.set_xlim(-2, 2)
     above.set_xticks([-1, 0, 1])
     above.minorticks_off()
-    above.tick_params(axis="x", labelsize="small", direction="in", pad=-24)
+    above.tick_params(axis="x", labelsize="small", length=0, pad=-24)
     above.text(0.5, 0.945, "pull (points)", transform=above.transAxes, ha="center", va="top", fontsize="small")
     keys = [Patch(facecolor=shade, alpha=0.55, label=f"{_SIGN[side]}σ after") for side, shade in sides]
     keys += [Patch(fill=False, edgecolor=shade, lw=1.5, label=f"{_SIGN[side]}σ before") for side, shade in sides]
@@ -213,3 +224,30 @@ def _parameters(axes: Axes, names: pd.Series) -> None:
     axes.tick_params(axis="y", which="both", length=0)
     axes.yaxis.minorticks_off()
     axes.figure.get_layout_engine().set(w_pad=0.1)  # names and numbers reach the edge of the paper
+
+
+def paint(
+    figure: Figure,
+    shown: Mapping[str, Any],
+    tables: Mapping[str, Mapping[str, pd.DataFrame]],
+    settings: Mapping[str, Any],
+) -> None:
+    """A figure of `targets.fit_figures`, from the tables of `stats.measure` by fit."""
+    own = tables[shown["fit"]]
+    if shown["figure"] == "region":
+        rows = own["yields"]
+        rows = rows[(rows["region"] == shown["region"]) & (rows["fit"] == shown["when"])]
+        text = f"{shown['region']}, {shown['when']} the fit"
+        if rows.empty:
+            no_data(figure.subplots())
+        else:
+            data_and_prediction(figure, rows, shown["variable"], text, {**settings, "samples": shown["samples"]})
+    elif shown["figure"] == "limits":
+        rows = pd.concat([tables[name]["limit"] for name in shown["fits"]], ignore_index=True)
+        limits(figure, rows, ("signal", shown["poi"]), settings)
+    elif shown["figure"] == "pulls":
+        pulls(figure, own["parameters"], settings)
+    elif shown["figure"] == "ranking":
+        ranking(figure, own["ranking"], shown["poi"], settings)
+    else:
+        correlations(figure, own["correlation"].set_index("parameter"), settings)

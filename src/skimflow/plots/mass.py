@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from skimflow.plots.canvas import axis_title, colour, sample_title
 
 Array = np.ndarray
-_ACROSS = 4
+_ACROSS = 3
 _SIDES = {"passing": "passed", "failing": "failed"}
 
 
@@ -59,7 +59,7 @@ def in_bins(figure: Figure, rows: pd.DataFrame, spectra: pd.DataFrame, settings:
     """The spectra in the bins of a variable, passing probes above failing ones; tables as those of `all_probes`."""
     across = min(_ACROSS, max(len(rows), 2))
     lines = -(-len(rows) // across)
-    figure.set_size_inches(4.2 * across, 5.4 * lines + 0.6)
+    figure.set_size_inches(3.5 * across, 5.4 * lines + 0.6)
     grid = figure.add_gridspec(2 * lines, across)
     # The first axes carry the figure's label, which is wider than a panel.
     figure.add_subplot(grid[0, :]).set_axis_off()
@@ -109,7 +109,7 @@ def _spectrum(axes: Axes, edges: Array, spectrum: Spectrum, settings: Mapping[st
     axes.stairs(spectrum.background, edges, fill=True, color="0.85", label="background")
     axes.stairs(spectrum.fitted, edges, color=colour(settings, 1), lw=1.8, label="fit")
     style = {"color": "black", "marker": "o", "ms": 3.5, "lw": 1, "ls": "none"}
-    axes.errorbar(middle, spectrum.content, spectrum.error, label="data", **style)
+    axes.errorbar(middle, spectrum.content, spectrum.error, label="pairs", **style)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, 1.5 * max(1.0, float(np.max(spectrum.content + spectrum.error))))
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from skimflow.counts import Axis
 from skimflow.counts.views import select
-from skimflow.plots.canvas import axis_title, colour, no_data
+from skimflow.plots.canvas import WIDTH, axis_title, colour, no_data
 
 
 def cutflow(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
@@ -24,9 +24,8 @@ def cutflow(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) ->
     if cuts.empty:
         no_data(figure.subplots())
         return
-    panels = figure.subplots(1, cuts.nunique(), squeeze=False)[0]
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(width * (1 + 0.7 * (len(panels) - 1)), height)
+    panels = figure.subplots(cuts.nunique(), 1, squeeze=False)[:, 0]
+    figure.set_size_inches(WIDTH, 6.5 * len(panels))
     for axes, flow in zip(panels, cuts.unique(), strict=True):
         _flow(axes, table[table["dataset"].isin(cuts.index[cuts == flow])], settings)
 
@@ -63,7 +62,8 @@ def n_minus_one(
     """
     rows = select(counts, "n_minus_one", datasets)
     cuts = list(dict.fromkeys(name for _, name, _ in _order(counts) if name in set(rows["name"].to_pylist())))
-    columns = min(3, max(1, len(cuts)))
+    columns = 2
+    figure.set_size_inches(WIDTH, 3.4 * max(1, -(-len(cuts) // columns)))
     panels = figure.subplots(max(1, -(-len(cuts) // columns)), columns, squeeze=False).reshape(-1)
     for panel in panels[len(cuts) :]:
         panel.set_axis_off()
@@ -92,4 +92,4 @@ def _distribution(panel: Axes, rows: pa.Table, axes: Mapping[str, Any], settings
     panel.tick_params(labelsize="x-small")
     panel.set_xlim(edges[0], edges[-1])
     panel.set_ylim(0, 1.4 * max(total.max(), 1))
-    panel.legend(fontsize="xx-small", loc="upper right", borderaxespad=1.2)
+    panel.legend(fontsize="x-small", loc="upper right", borderaxespad=0.8, handlelength=1)

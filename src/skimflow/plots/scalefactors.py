@@ -37,7 +37,7 @@ def _efficiencies(axes: Axes, rows: pd.DataFrame, settings: Mapping[str, Any]) -
         errors = _errors(rows, name, f"{name}_low", f"{name}_high")
         axes.errorbar(_centres(rows) + shift * _widths(rows), rows[name], errors, **look)
     axes.set_ylabel("efficiency")
-    axes.set_ylim(max(0, _lowest(rows) - 0.1), 1.05)
+    axes.set_ylim(max(0, _lowest(rows) - 0.15), 1.05)
     axes.axhline(1, color="0.6", lw=0.8, ls=":")
     axes.legend(fontsize="small", loc="lower right", title=short(rows["trigger"].iloc[0]), title_fontsize="small")
 

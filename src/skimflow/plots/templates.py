@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from skimflow.plots.canvas import axis_title, colour, no_data
 
 Array = np.ndarray
-_DATA, _NOMINAL, _RAW = "data", "nominal", "raw"
+_DATA, _PSEUDODATA, _NOMINAL, _RAW = "data", "pseudodata", "nominal", "raw"
 _SHOWN_IN_RATIO = (0.5, 1.5)
 
 
 def data_and_simulation(figure: Figure, table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
-    """Processes of simulation one on the other, data as points, and their ratio below; where objects are corrected,
-    also data and simulation before that.
+    """Processes of simulation one on the other, data (or pseudodata) as points, and their ratio below; where objects
+    are corrected, also data and simulation before that.
 
     The band is the statistical uncertainty of simulation and, in quadrature, the larger of both shifts of each source.
 
@@ -27,20 +27,24 @@ def data_and_simulation(figure: Figure, table: pd.DataFrame, settings: Mapping[s
     """
     main, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1], "hspace": 0.05})
     table = table[np.isfinite(table["low"]) & np.isfinite(table["high"])]
-    stack = [name for name in settings["processes"] if name != _DATA and (table["process"] == name).any()]
+    known = [name for name in settings["processes"] if name != _DATA and (table["process"] == name).any()]
+    stack = [name for name in known if name not in settings["lines"]]
     if table.empty:
         no_data(main)
         return
     edges = np.append(np.unique(table["low"]), table["high"].max())
     total, error = _stacked(main, table, stack, edges, settings)
-    data = _of(table, _DATA, _NOMINAL)
+    shown = _DATA if _DATA in settings["processes"] else _PSEUDODATA
+    data = _of(table, shown, _NOMINAL)
     if len(data):
-        _points(
-            main, edges, data["value"].to_numpy(), np.sqrt(data["variance"].to_numpy()), settings["processes"][_DATA]
-        )
+        label = settings["processes"].get(shown, settings["pseudodata"])
+        _points(main, edges, data["value"].to_numpy(), np.sqrt(data["variance"].to_numpy()), label)
     _uncorrected(main, table, stack, edges)
-    _ratio(below, edges, total, error, data)
-    top = max([*total, *(data["value"] if len(data) else [])], default=1)
+    lines = [name for name in known if name in settings["lines"]]
+    highest = _signals(main, table, lines, edges, settings, len(stack))
+    _ratio(below, edges, total, error, data, "data" if shown == _DATA else "pseudo")
+    points = data["value"] + np.sqrt(data["variance"])
+    top = max([*total, highest, *points], default=1)
     main.set_ylim(0, 1.55 * max(top, 1e-9))
     main.set_xlim(edges[0], edges[-1])
     main.set_ylabel(_per_bin(edges, settings["labels"][table["observable"].iloc[0]][1]))
@@ -66,6 +70,18 @@ def _stacked(
         label="uncertainty",
     )  # fmt: skip
     return total, error
+
+
+def _signals(
+    axes: Axes, table: pd.DataFrame, names: list[str], edges: Array, settings: Mapping[str, Any], first: int
+) -> float:
+    """Processes that are not expected, as lines; the highest bin."""
+    highest = 0.0
+    for place, name in enumerate(names, first):
+        values = _of(table, name, _NOMINAL)["value"].to_numpy()
+        axes.stairs(values, edges, color=colour(settings, place), lw=2.5, label=settings["processes"][name])
+        highest = max(highest, values.max(initial=0))
+    return highest
 
 
 def _uncertainty(table: pd.DataFrame, stack: list[str]) -> Array:
@@ -107,7 +123,7 @@ def _uncorrected(axes: Axes, table: pd.DataFrame, stack: list[str], edges: Array
             axes.stairs(np.sum(rows, axis=0), edges, color="black", ls=style, lw=1.5, label=label)
 
 
-def _ratio(axes: Axes, edges: Array, total: Array, error: Array, data: pd.DataFrame) -> None:
+def _ratio(axes: Axes, edges: Array, total: Array, error: Array, data: pd.DataFrame, what: str) -> None:
     known = total > 0
     scale = np.where(known, total, np.nan)
     axes.stairs(1 + error / scale, edges, baseline=1 - error / scale, fill=True, color="0.8")
@@ -116,7 +132,7 @@ def _ratio(axes: Axes, edges: Array, total: Array, error: Array, data: pd.DataFr
         values, errors = data["value"].to_numpy() / scale, np.sqrt(data["variance"].to_numpy()) / scale
         _points(axes, edges, values, errors, None)
     axes.set_ylim(*_SHOWN_IN_RATIO)
-    axes.set_ylabel("data / sim.", fontsize="small")
+    axes.set_ylabel(f"{what} / sim.", fontsize="small")
 
 
 def _points(axes: Axes, edges: Array, values: Array, errors: Array, label: str | None) -> None:

@@ -18,7 +18,7 @@ from skimflow.analyses.base import Columns, Cut, Kept
 from skimflow.arrow import lists, numbers
 from skimflow.counts.axes import Axis
 from skimflow.counts.table import merge
-from skimflow.errors import InputError
+from skimflow.errors import ConfigError, InputError
 from skimflow.files import whole
 from skimflow.io.nanoaod import NanoAOD
 from skimflow.io.outputs import EventWriter, write_table
@@ -29,6 +29,7 @@ from skimflow.skim.tallies import Generated, Tallies
 
 _TOGETHER = 50_000
 """Candidates that are counted at a time."""
+_ENTRY = "entry"
 _EVENT_ID = {"run": pa.uint32(), "luminosityBlock": pa.uint32(), "event": pa.uint64()}
 
 
@@ -63,8 +64,9 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
     """
     settings, kept = task.settings, _kept(task.settings)
     tallies = Tallies(task.dataset, settings["axes"], settings["maps"])
-    certified = task.certified if settings["kind"] == "data" else None
-    if certified is None and settings["kind"] == "data":
+    absent = _absent(settings)
+    certified = task.certified if settings["kind"] == "data" and "run" not in absent else None
+    if certified is None and settings["kind"] == "data" and "run" not in absent:
         raise InputError("no_certified", f"{task.location}: collision data, but no certified luminosity is given")
     sections = Sections(certified, settings["run_window"], settings["certified_sha256"])
     paths = _paths(settings)
@@ -73,7 +75,10 @@ def skim_file(task: Task, counts: str | Path, events: str | Path) -> None:
     with NanoAOD(task.location, task.timeout, wanted, task.threads) as file, whole(events) as partial:
         _as_locked(task, file)
         facts = {"file": task.file, "lfn": task.lfn, "status": "ok", "uuid": file.uuid, "entries": file.entries}
-        stamp = {**task.stamp, "inputs": [facts]}
+        _as_declared(task, file, absent)
+        # What the columns of the events mean depends on the selection.
+        selected = {"analysis": settings["analysis"], "selection": settings["selection"]}
+        stamp = {**task.stamp, **selected, "inputs": [facts | ({"absent": absent} if absent else {})]}
         menu = [path for path in paths if path in file.branches]
         keeping = _Keeping.of_file(kept, file.branches)
         selecting = _Selecting(task, menu, sections, tallies, keeping)
@@ -113,6 +118,24 @@ def _as_locked(task: Task, file: NanoAOD) -> None:
                 "changed",
                 f"{task.location}: changed since it was locked: {name} is {found}, config/locks says {locked}; "
                 f"if the new version is right, delete its line in the lock of {task.dataset} and run snakemake lock",
+            )
+
+
+def _absent(settings: Mapping[str, Any]) -> list[str]:
+    """Branches that the selection declares absent. Without `run` nothing can be certified, and the stamp says so."""
+    absent = list(settings["selection"].get("absent", ()))
+    identity = [name for name in _EVENT_ID if name in absent]
+    if identity and len(identity) < len(_EVENT_ID):
+        raise ConfigError(f"absent: {', '.join(_EVENT_ID)} go together, but only {', '.join(identity)} is declared")
+    return absent
+
+
+def _as_declared(task: Task, file: NanoAOD, absent: Sequence[str]) -> None:
+    """Raises InputError if the file has a branch that is declared absent: it would be left out without a word."""
+    for name in absent:
+        if name in file.branches:
+            raise InputError(
+                "not_absent", f"{task.location}: has the branch {name}, which `absent` declares absent; delete it there"
             )
 
 
@@ -200,14 +223,16 @@ class _Selecting:
     def _candidates(self, columns: Columns) -> _Candidates:
         """Count the steps of the selection that concern all events; what passes them."""
         settings = self._task.settings
+        columns = _identified(columns, self.read)
         good, weight = self._sections.mask(columns), _weight(columns, self._task)
         selection = analyses.get(settings["analysis"]).select(columns, settings["selection"])
         steps = [("certified", good), *selection.steps]
         self._tallies.cutflow(steps, weight)
-        self._steps, self.read = len(steps), self.read + len(weight)
         self.generated = self.generated.plus(weight)
         selection = selection.at(good[selection.events])
         kept = {name: columns[name][selection.events] for name in (*_EVENT_ID, *self._menu)}
+        kept[_ENTRY] = self.read + selection.events
+        self._steps, self.read = len(steps), self.read + len(weight)
         flat, lists = self._keeping.of({**columns, **selection.derived}, selection.events)
         kept |= flat
         quantities = {**selection.columns, "run": kept["run"]}
@@ -224,17 +249,23 @@ class _Selecting:
         found = found.at(np.logical_and.reduce([every, *(cut.passed for cut in found.cuts)]))
         if found.decisions:
             return self._pairs(found)
-        kept, quantities, weight = found.columns, found.quantities, found.weight
+        kept, probe = found.columns, self._task.settings["probe"]
+        if not _paths(self._task.settings):
+            return _Chosen(kept, found.quantities, {}, found.weight, found.lists)
+        self._count_paths(found.at(np.diff(kept[_ENTRY], prepend=-1) > 0))
+        fired = decisions(kept, probe["paths"], self._menu, probe["on_missing"], probe["combination"])
+        bits = {path: kept[path].astype(bool) if path in self._menu else None for path in _paths(self._task.settings)}
+        return _Chosen(kept, found.quantities, bits | fired, found.weight, found.lists)
+
+    def _count_paths(self, found: _Candidates) -> None:
+        """Count candidates by trigger path. A path decides about an event, so of each event there is one."""
+        kept, weight = found.columns, found.weight
         probe, references = self._task.settings["probe"], self._task.settings["references"]
-        if not references:
-            return _Chosen(kept, quantities, {}, weight, found.lists)
         fired = decisions(kept, probe["paths"], self._menu, probe["on_missing"], probe["combination"])
         factors = prescale_factors(fired, probe["prescales"])
         for name, paths in references.items():
             accepts = accepted(kept, paths, self._menu) if paths else np.ones(len(weight), bool)
-            self._tallies.triggers(name, fired, factors, quantities, weight, accepts)
-        bits = {path: kept[path].astype(bool) if path in self._menu else None for path in _paths(self._task.settings)}
-        return _Chosen(kept, quantities, bits | fired, weight, found.lists)
+            self._tallies.triggers(name, fired, factors, found.quantities, weight, accepts)
 
     def _pairs(self, found: _Candidates) -> _Chosen:
         """Count pairs of tag and probe, by leg."""
@@ -246,6 +277,15 @@ class _Selecting:
             self._tallies.pairs(name, *own, found.quantities, mass, twin, found.weight)
         asked = {f"{leg}_asked": mask for leg, mask in found.asked.items()}
         return _Chosen(found.columns, found.quantities, found.decisions | asked, found.weight, found.lists)
+
+
+def _identified(columns: Columns, first: int) -> Columns:
+    """The columns, with run and luminosity section 0 and the entry in the file as event where identity is absent."""
+    if "run" in columns:
+        return columns
+    size = next(len(values) for name, values in columns.items() if name.startswith("n"))
+    nothing = {name: np.zeros(size, kind.to_pandas_dtype()) for name, kind in _EVENT_ID.items()}
+    return columns | nothing | {"event": np.arange(first, first + size, dtype=np.uint64)}
 
 
 def _number(event: np.ndarray) -> np.ndarray:
@@ -284,7 +324,8 @@ def _branches(settings: Mapping[str, Any], menu: list[str]) -> list[str]:
     paths = [*menu, *(probe["paths"] if probe["on_missing"] == "error" else [])]
     weight = ["genWeight"] if settings["kind"] == "mc" else []
     wanted = analyses.get(settings["analysis"]).branches(settings["selection"])
-    return list(dict.fromkeys([*_EVENT_ID, *wanted, *paths, *weight]))
+    identity = [name for name in _EVENT_ID if name not in _absent(settings)]
+    return list(dict.fromkeys([*identity, *wanted, *paths, *weight]))
 
 
 def _kept(settings: Mapping[str, Any]) -> Kept:
@@ -314,7 +355,7 @@ def _event_table(chosen: _Chosen) -> pa.Table:
         if name not in table:
             table[name] = numbers(values, pa.int32() if values.dtype.kind in "iu" else pa.float32())
     for name, content in chosen.columns.items():
-        if name not in table and name not in chosen.fired:
+        if name not in table and name not in chosen.fired and name != _ENTRY:
             table[name] = numbers(content)
     table |= {name: lists(content.values, content.counts) for name, content in chosen.lists.items()}
     table["weight"] = numbers(chosen.weight, pa.float64())

@@ -12,7 +12,7 @@ from scipy.stats import chi2
 from skimflow.stats.likelihood import Likelihood
 
 Array = np.ndarray
-_STEP, _CALLS = 0.05, 100_000
+_STEP, _DEGENERATE, _CALLS = 0.02, 1e-5, 100_000
 _POOR = 0.001
 
 
@@ -113,7 +113,7 @@ def fit(likelihood: Likelihood, fixed: Mapping[str, float] | None = None, minos:
     errors = np.full(len(values), np.nan) if covariance is None else np.sqrt(np.diag(covariance))
     reason = "" if minuit.valid else "MINUIT did not converge"
     if covariance is None and not reason:
-        reason = "the likelihood has no minimum in some combination of parameters, so there are no errors"
+        reason = "some combination of parameters is not determined by the data, so there are no errors"
     p_value = _p_value(likelihood, minuit.fval)
     return Fit(
         names=tuple(likelihood.names),
@@ -151,6 +151,7 @@ def minimise(
         values[place], held[place] = value, True
     minuit = Minuit(likelihood, values, name=likelihood.names)
     minuit.errordef = Minuit.LEAST_SQUARES  # -2 ln L
+    minuit.print_level = 0  # MINUIT has one for the whole process, which cabinetry sets to 1
     minuit.limits = [tuple(pair) for pair in likelihood.bounds]
     for name in fixed or {}:
         minuit.limits[name] = None
@@ -224,14 +225,13 @@ def _covariance(likelihood: Likelihood, best: Array, held: Array) -> Array | Non
     centre = best.copy()
     centre[free] = np.clip(best[free], low + 1.01 * steps, high - 1.01 * steps)
     second = _second_derivatives(likelihood, centre, free, steps)
-    try:
-        # Scaled, so that parameters of different sizes are equally exact.
-        scaled = np.linalg.inv(second * np.outer(steps, steps) / 2) * np.outer(steps, steps)
-    except np.linalg.LinAlgError:
+    # In units in which each parameter alone has an error of one. A small eigenvalue is then a combination of parameters
+    # that the data hardly know, and one that is all rounding gives no error.
+    unit = np.sqrt(2 / np.maximum(np.diag(second), 1e-300))
+    scaled = second * np.outer(unit, unit) / 2
+    if not np.linalg.eigvalsh(scaled).min() > _DEGENERATE:
         return None
-    if not (np.linalg.eigvalsh(second * np.outer(steps, steps)) > 0).all():
-        return None
-    covariance[np.ix_(free, free)] = scaled
+    covariance[np.ix_(free, free)] = np.linalg.inv(scaled) * np.outer(unit, unit)
     return covariance
 
 
@@ -302,6 +302,7 @@ def _interval(minuit: Minuit, likelihood: Likelihood, values: Array, errors: Arr
     error, low, high = minuit.merrors[likelihood.poi], *likelihood.bounds[place]
     lower = values[place] + error.lower if error.lower_valid else low if error.at_lower_limit else np.nan
     upper = values[place] + error.upper if error.upper_valid else high if error.at_upper_limit else np.nan
+    lower, upper = np.clip([lower, upper], low, high)  # NaN stays
     return float(lower), float(upper)
 
 

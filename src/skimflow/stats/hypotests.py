@@ -81,7 +81,7 @@ def limit(likelihood: Likelihood, level: float = LEVEL) -> Limit:
     expected = [_root(lambda mu, t=target: tests.asimov_root(mu) - t, target * guess, tests) for target in targets]
     wanted = norm.isf(1 - level)
     observed = _root(lambda mu: norm.isf(tests.cls(mu)) - wanted, expected[2], tests)
-    return Limit(tests.poi, level, observed, np.array(expected), likelihood.workspace.asimov)
+    return Limit(tests.poi, level, observed, np.array(expected), likelihood.blind)
 
 
 def limits(likelihoods: Mapping[float, Likelihood], level: float = LEVEL) -> pd.DataFrame:
@@ -104,7 +104,7 @@ def significance(likelihood: Likelihood) -> Significance:
     expected = _distance(_converged(injected, {tests.poi: 0.0})[0] - injected(truth))
     # From the significance, and not the other way round: of a p-value of 1e-400 nothing would be left.
     p_values = norm.sf([observed, expected]).tolist()
-    return Significance(tests.poi, observed, p_values[0], expected, p_values[1], likelihood.workspace.asimov)
+    return Significance(tests.poi, observed, p_values[0], expected, p_values[1], likelihood.blind)
 
 
 class _Tests:

@@ -28,6 +28,7 @@ class Likelihood:
         widths: their uncertainties before the fit, shape (n,); 0 for those that are free or constant.
         start, bounds, constant: for the fit, shapes (n,), (n, 2) and (n,).
         poi: the parameter of interest, or None.
+        blind: the data are Asimov data, as there are no others.
     """
 
     def __init__(self, workspace: Workspace, data: Array | None = None):
@@ -44,6 +45,7 @@ class Likelihood:
         self.constant = np.asarray(config.suggested_fixed(), bool)
         self.poi: str | None = config.poi_name
         self.bins = int(sum(config.channel_nbins.values()))
+        self.blind = data is None and workspace.asimov
         if data is None:
             data = self.expected(self.nominal) if workspace.asimov else np.asarray(observed, float)
         self.data = np.asarray(data, float)
@@ -51,7 +53,7 @@ class Likelihood:
     def with_data(self, data: Array) -> "Likelihood":
         """The same model with other data; the model is not built again."""
         other = object.__new__(Likelihood)
-        other.__dict__.update(self.__dict__, data=np.asarray(data, float))
+        other.__dict__.update(self.__dict__, data=np.asarray(data, float), blind=False)
         return other
 
     def bounded(self, name: str, low: float, high: float) -> "Likelihood":

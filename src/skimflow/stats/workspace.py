@@ -50,19 +50,46 @@ def build(model: Model, templates: Mapping[str, Template]) -> Workspace:
     builder = _Builder(model, templates)
     channels = [builder.channel(name) for name in model.regions]
     observations = [builder.observation(channel) for channel in channels]
+    present = _parameters(channels)
+    if model.poi is not None and model.poi not in present:
+        raise ConfigError(f"model: {model.poi} acts on no sample with a yield, so it cannot be measured")
     document = {
         "channels": channels,
         "observations": observations,
-        "measurements": [{"name": model.measurement, "config": _configuration(model)}],
+        "measurements": [{"name": model.measurement, "config": _configuration(model, present)}],
         "version": "1.0.0",
     }
     _check_bins(document, builder.notes)
     return Workspace(document, builder.edges, tuple(builder.notes), model.data is None)
 
 
-def _configuration(model: Model) -> dict[str, Any]:
+def _parameters(channels: list[dict[str, Any]]) -> set[str]:
+    """Names of the parameters that act on something.
+
+    Raises:
+        ConfigError: there are none, or two systematics of one parameter act on the same sample (pyhf would take one).
+    """
+    names: set[str] = set()
+    for channel in channels:
+        for sample in channel["samples"]:
+            mine = [(one["name"], one["type"]) for one in sample["modifiers"]]
+            twice = sorted({name for name, kind in mine if mine.count((name, kind)) > 1})
+            if twice:
+                raise ConfigError(
+                    f"parameter {', '.join(twice)} acts twice on {sample['name']} in region {channel['name']}; name the"
+                    " samples or regions of each systematic"
+                )
+            names |= {name for name, _ in mine}
+    if not names:
+        raise ConfigError("model: it has no parameters, so there is nothing to fit")
+    return names
+
+
+def _configuration(model: Model, present: set[str]) -> dict[str, Any]:
     parameters = []
     for name, factor in model.norm_factors.items():
+        if name not in present:
+            continue
         parameter = {"name": name, "inits": [factor.nominal], "bounds": [list(factor.bounds)]}
         parameters.append({**parameter, "fixed": True} if factor.constant else parameter)
     return {"poi": model.poi or "", "parameters": parameters}
@@ -117,7 +144,8 @@ class _Builder:
         process = self.model.samples[sample].process
         sides = [self.template(region, process, side).inside for side in (declared.up, declared.down) if side]
         effects, shapes = norm_and_shape(nominal.inside, *sides)
-        self.check_effects(f"{source} of {sample} in region {region}", effects)
+        mirrored = " (or its mirror image)" if declared.down is None else ""
+        self.check_effects(f"{source}{mirrored} of {sample} in region {region}", effects)
         modifiers = [{"name": name, "type": "normsys", "data": dict(zip(("hi", "lo"), effects, strict=True))}]
         if len(nominal.inside) > 1:  # one bin has no shape
             content = {side: shape.tolist() for side, shape in zip(("hi_data", "lo_data"), shapes, strict=True)}

@@ -15,7 +15,7 @@ DATA, TOTAL = "data", "total"
 def yields(likelihood: Likelihood, found: Fit | None = None) -> pd.DataFrame:
     """Yields of each sample, their sum (`total`) and the data in each bin of each region.
 
-    Errors are those of the parameters with their correlations; those of data are absent (NaN): draw √n.
+    Errors are those of the parameters with their correlations; data have none here (NaN).
 
     Args:
         found: after this fit; before any fit by default.

@@ -1,11 +1,14 @@
 """Which files a measurement reads, and which it makes: the lists behind the rules, and what each step depends on."""
 
-from skimflow.config import EfficiencyConfig, Measurement
+from skimflow.config import Config, EfficiencyConfig, Measurement
+from skimflow.config.emulation import EmulationConfig
 from skimflow.config.templates import TemplatesConfig
+from skimflow.config.zprime import ZprimeConfig
 from skimflow.targets.common import axes, data_samples, distinct_samples, selections, windows
 from skimflow.targets.cross_trigger import cross_trigger_figures, cross_trigger_settings
 from skimflow.targets.efficiency import (
     EfficiencyTargets,
+    comparison_settings,
     efficiency_settings,
     maps,
     one_kind,
@@ -16,10 +19,13 @@ from skimflow.targets.efficiency import (
     tables,
     turn_on_settings,
 )
+from skimflow.targets.emulation import EmulationTargets
+from skimflow.targets.fits import fit_figures, fit_settings
 from skimflow.targets.inputs import InputFile, resolve
 from skimflow.targets.jobs import Targets
 from skimflow.targets.legs import leg_figures, leg_plot_settings, tag_and_probe_settings
-from skimflow.targets.plots import plot_settings
+from skimflow.targets.pages import page_settings, page_tables, pages
+from skimflow.targets.plots import plot_settings, style_settings
 from skimflow.targets.scale_factors import other_measurements, other_tables, scale_factor_settings
 from skimflow.targets.templates import (
     TemplatesTargets,
@@ -28,16 +34,20 @@ from skimflow.targets.templates import (
     template_settings,
 )
 from skimflow.targets.toys import toy_settings, truth_settings
+from skimflow.targets.zprime import ZprimeTargets
 
 __all__ = [
     "InputFile",
     "Targets",
     "axes",
+    "comparison_settings",
     "cross_trigger_figures",
     "cross_trigger_settings",
     "data_samples",
     "distinct_samples",
     "efficiency_settings",
+    "fit_figures",
+    "fit_settings",
     "leg_figures",
     "leg_plot_settings",
     "maps",
@@ -45,6 +55,9 @@ __all__ = [
     "one_kind",
     "other_measurements",
     "other_tables",
+    "page_settings",
+    "page_tables",
+    "pages",
     "plot_settings",
     "probe_settings",
     "reported",
@@ -54,6 +67,7 @@ __all__ = [
     "selections",
     "skim_settings",
     "stability_settings",
+    "style_settings",
     "tables",
     "tag_and_probe_settings",
     "template_plot_settings",
@@ -64,7 +78,12 @@ __all__ = [
     "windows",
 ]
 
-_KINDS = {EfficiencyConfig: EfficiencyTargets, TemplatesConfig: TemplatesTargets}
+_KINDS: dict[type[Config], type[Targets]] = {
+    EmulationConfig: EmulationTargets,
+    EfficiencyConfig: EfficiencyTargets,
+    ZprimeConfig: ZprimeTargets,
+    TemplatesConfig: TemplatesTargets,
+}
 
 
 def of(measurement: Measurement) -> Targets:

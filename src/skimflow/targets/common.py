@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from skimflow.config import Config, Dataset, Variable
+from skimflow.config import Config, Dataset, EfficiencyConfig, Variable
 from skimflow.config.base import RegularBins
 
 
@@ -50,3 +50,8 @@ def axes(variables: Mapping[str, Variable]) -> dict[str, Any]:
 def axis(fine: RegularBins | Literal["integer"]) -> Any:
     """For `counts.Axis`: `integer`, or number of bins, lower and upper end."""
     return fine if isinstance(fine, str) else [fine.bins, fine.low, fine.high]
+
+
+def interval(config: EfficiencyConfig) -> dict[str, Any]:
+    """Method and level; what it is compared with changes no efficiency."""
+    return {"method": config.interval.method, "level": config.interval.level}

@@ -4,10 +4,11 @@ from typing import Any
 
 from skimflow import paths
 from skimflow.config import Dataset, EfficiencyConfig, dataset_name
-from skimflow.targets.common import axes, axis, certified_sha256, window
+from skimflow.targets.common import axes, axis, certified_sha256, interval, window
 from skimflow.targets.cross_trigger import cross_trigger_figures
 from skimflow.targets.jobs import Targets
 from skimflow.targets.legs import leg_figures
+from skimflow.targets.pages import pages
 
 NO_PROBE = {"paths": [], "prescales": {}, "combination": "any", "on_missing": "exclude"}
 """Settings of the probe where legs are measured and no paths."""
@@ -21,7 +22,10 @@ class EfficiencyTargets(Targets):
     front = "workflow"
 
     def tables(self) -> list[str]:
-        return [self.results.efficiency_csv, *tables(self.config)]
+        return [self.results.efficiency, *tables(self.config)]
+
+    def pages(self) -> list[str]:
+        return pages(self.config)
 
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
         return skim_settings(self.config, name, dataset)
@@ -46,11 +50,13 @@ def tables(config: EfficiencyConfig) -> list[str]:
     """Tables that exist only where the configuration asks for them."""
     results = paths.Results(config.name)
     wanted = {
+        results.intervals: config.interval.compared,
         results.turn_ons_csv: config.turn_ons,
         results.tag_and_probe_csv: config.tag_and_probe,
         results.cross_trigger_csv: config.cross_trigger,
         results.stability_csv: config.stability,
         results.scale_factors_csv: config.scale_factors,
+        results.scale_factors: config.scale_factors,
     }
     return [table for table, asked in wanted.items() if asked]
 
@@ -67,7 +73,8 @@ def maps(config: EfficiencyConfig) -> list[str]:
 
 def overview(config: EfficiencyConfig) -> list[str]:
     """Figures that exist once."""
-    return [paths.CUTFLOW, paths.N_MINUS_ONE, *([paths.STABILITY] if config.stability else [])]
+    wanted = {paths.STABILITY: config.stability, paths.INTERVALS: config.interval.compared}
+    return [paths.CUTFLOW, paths.N_MINUS_ONE, *(figure for figure, asked in wanted.items() if asked)]
 
 
 def skim_settings(config: EfficiencyConfig, name: str, dataset: Dataset) -> dict[str, Any]:
@@ -112,10 +119,16 @@ def probe_settings(config: EfficiencyConfig, kind: str) -> dict[str, Any]:
     return {"paths": list(probe.paths), "prescales": prescales, **combined}
 
 
+def comparison_settings(config: EfficiencyConfig) -> dict[str, Any]:
+    """Everything that intervals side by side depend on beside the efficiencies."""
+    methods = list(config.interval.compared)
+    return {"methods": methods, "level": config.interval.level, "probe": probe_settings(config, "data")}
+
+
 def efficiency_settings(config: EfficiencyConfig, datasets: dict[str, Dataset]) -> dict[str, Any]:
     """Everything that efficiencies depend on beside the counts."""
     return {
-        "interval": config.interval.model_dump(mode="json"),
+        "interval": interval(config),
         "report": {name: list(v.report) for name, v in config.variables.items() if v.report},
         "axes": axes(config.variables),
         "maps": [[map_.x, map_.y] for map_ in config.maps],
@@ -150,8 +163,7 @@ def stability_settings(config: EfficiencyConfig) -> dict[str, Any]:
     """Everything that tests of stability depend on beside the efficiencies."""
     stability = config.stability.model_dump(mode="json") if config.stability else {}
     eras = {name: list(window) for name, window in config.eras.items()}
-    interval = config.interval.model_dump(mode="json")
-    return {**stability, "eras": eras, "interval": interval, "prescaled": prescaled(config)}
+    return {**stability, "eras": eras, "interval": interval(config), "prescaled": prescaled(config)}
 
 
 def one_kind(config: EfficiencyConfig, datasets: dict[str, Dataset]) -> list[str]:

@@ -47,7 +47,11 @@ class Targets:
         number has grown; once it succeeds the number stays, and so do its outputs.
         """
         files = [
-            {"id": f.id, "lfn": f.lfn, "locked": {"uuid": f.uuid, "entries": f.entries} if f.uuid else None}
+            {
+                "id": f.id,
+                "lfn": f.lfn,
+                "locked": None if f.entries is None else {"uuid": f.uuid or None, "entries": f.entries},
+            }
             for f in self.jobs[dataset, job]
         ]
         failures, _ = self._failures.get((dataset, job), (0, False))
@@ -91,6 +95,13 @@ class Targets:
             return [self.results.toy_certified]
         return [source.path or paths.fetched(str(source.url), str(source.sha256))]
 
+    def luminosity(self) -> list[str]:
+        """Path of the table of recorded luminosity, if there is one."""
+        source = self.config.luminosity
+        if source is None:
+            return []
+        return [self.results.toy_luminosity if source.toy else str(source.table)]
+
     def toy_files(self, kind: str | None = None) -> list[InputFile]:
         """The files that the toy generator makes, of all datasets or of those of a kind."""
         toys = {name for name, d in self.datasets.items() if d.toy and kind in (None, d.kind)}
@@ -121,6 +132,10 @@ class Targets:
     def sources(self) -> list[Any]:
         """Files that the configuration names, with `path`, `url` and `sha256`."""
         return [self.config.certified_luminosity]
+
+    def pages(self) -> list[str]:
+        """Names of the report's pages, in its order."""
+        return ["result"]
 
     def tables(self) -> list[str]:
         """Tables that the report shows beside those of every measurement."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from skimflow.config import Dataset, EfficiencyConfig
 from skimflow.config.tag_and_probe import TagAndProbeReference
-from skimflow.targets.common import axes, axis, selections
+from skimflow.targets.common import axes, axis, interval, selections
 from skimflow.targets.plots import plot_settings
 
 
@@ -12,7 +12,7 @@ def tag_and_probe_settings(config: EfficiencyConfig, datasets: dict[str, Dataset
     """Everything that efficiencies of legs depend on beside the counts."""
     names = selections(config, datasets)
     return {
-        "interval": config.interval.model_dump(mode="json"),
+        "interval": interval(config),
         "references": {
             name: {
                 "flavour": reference.selection.flavour,

@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from skimflow.config import EfficiencyConfig, Variable
+from skimflow.config import Config, EfficiencyConfig, Variable
+
+
+def style_settings(config: Config) -> dict[str, Any]:
+    """Everything that figures without variables depend on."""
+    return {"style": config.style.model_dump(mode="json"), "labels": {}}
 
 
 def plot_settings(config: EfficiencyConfig, variables: Mapping[str, Variable] | None = None) -> dict[str, Any]:

@@ -5,15 +5,15 @@ from typing import Any
 from skimflow import paths
 from skimflow.config import Dataset
 from skimflow.config.base import RegularBins
-from skimflow.config.corrections import OBJECTS
+from skimflow.config.corrections import OBJECTS, WeightVariation
 from skimflow.config.templates import TemplatesConfig
 from skimflow.errors import ConfigError
 from skimflow.provenance import fingerprint
 from skimflow.targets.common import certified_sha256, window
 from skimflow.targets.efficiency import NO_PROBE
+from skimflow.targets.fits import fit_figures
 from skimflow.targets.jobs import Targets
 
-DATA = "data"
 SELECTION = (paths.CUTFLOW, paths.N_MINUS_ONE)
 
 
@@ -21,8 +21,11 @@ class TemplatesTargets(Targets):
     """Those of histograms."""
 
     config: TemplatesConfig
-    rules = ("templates",)
     front = "templates"
+
+    @property
+    def rules(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("result_page", "templates", *(["fits"] if self.config.fits else []))
 
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
         return {
@@ -50,7 +53,8 @@ class TemplatesTargets(Targets):
         return self._known
 
     def _of(self, name: str, dataset: Dataset) -> dict[str, Any]:
-        corrections = [c for c in self.config.corrections if c.only in (None, dataset.kind)]
+        place = sample_of(self.config, dataset)
+        corrections = [c for c in self.config.corrections if _concerns(c, dataset.kind, place["process"])]
         return {
             "dataset": name,
             "analysis": self.config.analysis,
@@ -59,7 +63,8 @@ class TemplatesTargets(Targets):
             "axes": axes(self.config),
             "n_minus_one": n_minus_one_axes(self.config),
             # A sample that stands for a variation of another is not varied itself.
-            "varied": dataset.kind == "mc" and not sample_of(self.config, dataset)["variation"],
+            "varied": dataset.kind == "mc" and not place["variation"],
+            "unweighted": self.config.normalisation == "events",
             "corrections": [_correction(correction) for correction in corrections],
         }
 
@@ -70,24 +75,42 @@ class TemplatesTargets(Targets):
     def sources(self) -> list[Any]:
         return [*super().sources(), *(file for c in self.config.corrections for file in c.files.values())]
 
+    def models(self) -> list[str]:
+        """Files of what was learnt from the skims, for the histograms."""
+        return []
+
     def shown(self) -> list[str]:
         """Regions and observables that have a figure, joined by `-`."""
-        regions = self.config.selection.REGIONS
         return [
-            f"{region}-{name}" for region, own in regions.items() for name in self.config.observables if name in own
+            f"{region}-{name}"
+            for region, own in self.config.regions.items()
+            for name in self.config.observables
+            if name in own
         ]
 
     def selection_figures(self) -> list[str]:
         """What is shown of the cuts of each region, joined to its name by `-`."""
-        return [f"{what}-{region}" for region in self.config.selection.REGIONS for what in SELECTION]
+        return [f"{what}-{region}" for region in getattr(self.config.selection, "FLOWS", ()) for what in SELECTION]
 
     def figures(self) -> list[str]:
         wanted = [("templates", name) for name in self.shown()] + [("overview", paths.CUTFLOW)]
         wanted += [("selection", name) for name in self.selection_figures()]
+        wanted += [("fits", name) for name in fit_figures(self.config)]
         return [path for folder, figure in wanted for path in self.results.figure(folder, figure)]
 
     def tables(self) -> list[str]:
-        return [self.results.yields, self.results.selection_csv]
+        fitted = [self.results.fit_parameters, self.results.fit_yields] if self.config.fits else []
+        cuts = [self.results.selection_csv] if self.selection_figures() else []
+        return [self.results.yields, *cuts, *fitted]
+
+    def fits(self) -> list[str]:
+        """Results of all fits."""
+        return [self.results.fit.format(fit=name, file="fit.json") for name in self.config.fits]
+
+
+def _concerns(correction: Any, kind: str, process: str) -> bool:
+    """Whether a correction is for datasets of this kind and process."""
+    return correction.only in (None, kind) and process in (getattr(correction, "processes", ()) or (process,))
 
 
 def _place(file: Any) -> str:
@@ -140,7 +163,11 @@ def template_settings(config: TemplatesConfig, datasets: dict[str, Dataset]) -> 
         "axes": axes(config),
         "samples": samples,
         "luminosity": config.integrated_luminosity,
-        "weights": [c.name for c in config.corrections if not isinstance(c, OBJECTS)],
+        "normalisation": config.normalisation,
+        "pseudodata": [[p.process, p.variation, p.factor] for p in config.pseudodata.parts]
+        if config.pseudodata
+        else [],
+        "weights": [c.name for c in config.corrections if not isinstance(c, (*OBJECTS, WeightVariation))],
     }
 
 
@@ -157,4 +184,6 @@ def template_plot_settings(config: TemplatesConfig) -> dict[str, Any]:
         "style": config.style.model_dump(mode="json"),
         "labels": {name: [o.label, o.unit] for name, o in config.observables.items()},
         "processes": {name: p.label or name for name, p in config.processes.items()},
+        "pseudodata": config.pseudodata.label if config.pseudodata else None,
+        "lines": [name for name, p in config.processes.items() if not p.stacked],
     }

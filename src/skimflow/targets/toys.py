@@ -52,5 +52,7 @@ def _leg_truth(config: EfficiencyConfig, name: str, datasets: dict[str, Dataset]
 def _sample(dataset: Dataset, index: int) -> dict[str, Any]:
     assert dataset.toy is not None
     what = {"primary_dataset": dataset.primary_dataset, "process": dataset.process, "era": dataset.era}
+    what["physics"] = dataset.toy.physics
     muons = {"muon_scale": dataset.toy.muon_scale, "muon_smear": dataset.toy.muon_smear}
-    return {"seed": dataset.toy.seed, "index": index, **what, **muons}
+    physics = {"physics": dataset.toy.physics, "mixture": list(dataset.toy.mixture.items())}
+    return {"seed": dataset.toy.seed, "index": index, **what, **physics, **muons}

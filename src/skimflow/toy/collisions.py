@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skimflow.errors import InputError
-from skimflow.toy import dimuon, trigger
+from skimflow.toy import boosted, dimuon, lepton_jets, trigger
 from skimflow.toy.decays import two_body
 
 Columns = dict[str, np.ndarray]
@@ -54,9 +54,11 @@ class Sample(NamedTuple):
     `primary_dataset` for data (all collisions without one), `process` for simulation. Files with the same `seed`, `era`
     and `index` hold the same collisions, whatever primary dataset they are filtered for. `identified` is the fraction
     of electrons that keep their identification: nature's leptons are mostly from jets, so that hww_emu selects 0.2 % of
-    MuonEG's events, where the toy has a third. `physics` is `mixed`, or `dimuon`: two muons and a trigger of their own
-    (`toy.dimuon`), collision data only. After the trigger, momenta of muons are measured wrong: times `muon_scale`, and
-    smeared by the relative `muon_smear`.
+    MuonEG's events, where the toy has a third. `physics` is `mixed`; `dimuon`: two muons and a trigger of their own
+    (`toy.dimuon`), collision data only; `lepton_jets`: tops and W with their decays (`toy.lepton_jets`), simulation
+    only; or `boosted`: energetic tops and W+jets with fat jets (`toy.boosted`), of which collision data has a
+    `mixture`, pairs of a process and its fraction. After the trigger, momenta of muons are measured wrong: times
+    `muon_scale`, and smeared by the relative `muon_smear`.
     """
 
     seed: int
@@ -68,6 +70,7 @@ class Sample(NamedTuple):
     physics: str = "mixed"
     muon_scale: float = 1.0
     muon_smear: float = 0.0
+    mixture: tuple[tuple[str, float], ...] = ()
 
     @property
     def menu(self) -> trigger.Menu:
@@ -75,22 +78,17 @@ class Sample(NamedTuple):
         return MENUS[self.physics]
 
 
-MENUS = {"mixed": trigger.MENU, "dimuon": dimuon.MENU}
+MENUS = {"mixed": trigger.MENU, "dimuon": dimuon.MENU, "lepton_jets": trigger.MENU, "boosted": trigger.MENU}
 
 
 def collisions(sample: Sample) -> Iterator[Columns]:
     """Endless blocks of collisions, before any trigger selects them: flat NanoAOD columns with trigger bits."""
-    _known("process", sample.process, PROCESSES)
-    _known("era", sample.era, RUNS)
-    _known("physics", sample.physics, MENUS)
-    _known("primary dataset", sample.primary_dataset, sample.menu.primary_datasets)
-    if sample.physics == "dimuon" and sample.process:
-        raise InputError("toy", f"the toy has no simulation of {sample.process} with dimuon physics, only data")
+    _check(sample)
     mixture = _DATA if sample.process is None else {sample.process: 1.0}
     block = 0
     while True:
         rng = np.random.default_rng([sample.seed, _era_number(sample), sample.index, block])
-        own = _dimuons(rng) if sample.physics == "dimuon" else _physics(mixture, rng)
+        own = _OWN[sample.physics](sample, rng) if sample.physics in _OWN else _physics(mixture, rng)
         columns = _identity(sample, block) | own
         if sample.identified < 1:
             columns |= _unidentified(columns, 1 - sample.identified, rng.spawn(1)[0])
@@ -103,6 +101,22 @@ def collisions(sample: Sample) -> Iterator[Columns]:
             columns = {name: values for name, values in columns.items() if name not in _SIMULATION_ONLY}
         yield columns
         block += 1
+
+
+def _check(sample: Sample) -> None:
+    """Raises InputError if the toy does not have such a sample."""
+    if sample.physics == _BOOSTED:
+        for process in _boosted_mixture(sample):
+            boosted.check(process)
+    else:
+        _known("process", sample.process, lepton_jets.PROCESSES if sample.physics == _LEPTON_JETS else PROCESSES)
+    _known("era", sample.era, RUNS)
+    _known("physics", sample.physics, MENUS)
+    _known("primary dataset", sample.primary_dataset, sample.menu.primary_datasets)
+    if sample.physics == "dimuon" and sample.process:
+        raise InputError("toy", f"the toy has no simulation of {sample.process} with dimuon physics, only data")
+    if sample.physics == _LEPTON_JETS and not sample.process:
+        raise InputError("toy", "the toy has no collision data with lepton_jets physics, only simulation")
 
 
 def _mismeasured(pt: np.ndarray, sample: Sample, rng: np.random.Generator) -> np.ndarray:
@@ -180,12 +194,57 @@ def _physics(mixture: dict[str, float], rng: np.random.Generator) -> Columns:
     return _with_event(_leptons(flavour, process, rng) | _jets(process, rng), process, rng)
 
 
-def _dimuons(rng: np.random.Generator) -> Columns:
+def _lepton_jets(sample: Sample, rng: np.random.Generator) -> Columns:
+    """Collisions of `toy.lepton_jets`, with soft leptons from jets beside those of the W."""
+    assert sample.process is not None
+    found = lepton_jets.generate(sample.process, BLOCK, rng)
+    soft = (BLOCK, 2)
+    extra = {"pt": 4 + rng.exponential(7, soft), "eta": rng.uniform(-2.4, 2.4, soft), "phi": _angle(soft, rng)}
+    extra["charge"] = rng.choice(np.array([-1, 1], np.int32), soft)
+    common = {name: np.concatenate([found.leptons[name], values], axis=1) for name, values in extra.items()}
+    common["prompt"] = np.tile([True, True, False, False], (BLOCK, 1))
+    is_electron = np.concatenate([found.electron, np.tile([True, False], (BLOCK, 1))], axis=1)
+    exists = np.concatenate([found.exists, rng.random(soft) < 0.1], axis=1)
+    order = np.argsort(-common["pt"], axis=1)
+    common = {name: np.take_along_axis(values, order, axis=1) for name, values in common.items()}
+    is_electron, exists = (np.take_along_axis(v, order, axis=1) for v in (is_electron, exists))
+    leptons = _electrons(common, exists & is_electron, rng) | _muons(common, exists & ~is_electron, rng)
+    process = {"met": np.full(BLOCK, 20.0), "negative": lepton_jets.PROCESSES[sample.process].negative}
+    return _with_missing(_with_event(leptons | found.columns, process, rng), found.missing)
+
+
+def _boosted(sample: Sample, rng: np.random.Generator) -> Columns:
+    """Collisions of `toy.boosted`."""
+    found = boosted.generate(_boosted_mixture(sample), BLOCK, rng)
+    electrons = _electrons(found.leptons, found.exists & found.electron, rng)
+    muons = _muons(found.leptons, found.exists & ~found.electron, rng)
+    process = {"met": np.full(BLOCK, 20.0), "negative": 0}
+    return _with_missing(_with_event(electrons | muons | found.columns, process, rng), found.missing)
+
+
+def _with_missing(columns: Columns, missing: np.ndarray) -> Columns:
+    """The missing momentum of the collisions, shape (2, BLOCK), in both of its forms."""
+    pt, phi = np.hypot(*missing), np.arctan2(missing[1], missing[0])
+    for name, values in (("pt", pt), ("phi", phi)):
+        columns |= {f"{met}_{name}": values.astype(np.float32) for met in ("MET", "PuppiMET")}
+    return columns
+
+
+def _boosted_mixture(sample: Sample) -> dict[str, float]:
+    return {sample.process: 1.0} if sample.process else dict(sample.mixture) or boosted.MIXTURE
+
+
+def _dimuons(sample: Sample, rng: np.random.Generator) -> Columns:
     """Collisions of `toy.dimuon`: no electrons, few jets."""
     muons, exists = dimuon.muons(BLOCK, rng)
     process = {"jets": np.full(BLOCK, 0.5), "b_jets": np.zeros(BLOCK), "met": np.full(BLOCK, 20.0), "negative": 0}
     leptons = _electrons(muons, np.zeros_like(exists), rng) | _muons(muons, exists, rng)
     return _with_event(leptons | _jets(process, rng), process, rng)
+
+
+_LEPTON_JETS, _BOOSTED = "lepton_jets", "boosted"
+_OWN = {"dimuon": _dimuons, _LEPTON_JETS: _lepton_jets, _BOOSTED: _boosted}
+"""Generators of physics other than `mixed`."""
 
 
 def _with_event(columns: Columns, process: Columns, rng: np.random.Generator) -> Columns:

@@ -14,8 +14,14 @@ _PHI_BINS, _LAYERS, _FIRST_LAYERS = 4, 13, 6
 
 
 def corrections() -> dict[str, str]:
-    """Contents by file name: Rochester tables `muons.txt`, and for correctionlib `pileup.json` and `muon_id.json`."""
-    return {"muons.txt": _rochester(), "pileup.json": _pileup(), "muon_id.json": _muon_id()}
+    """Contents by file name: Rochester tables `muons.txt`, and for correctionlib `pileup.json`, `muon_id.json` and
+    `event_systematics.json`."""
+    return {
+        "muons.txt": _rochester(),
+        "pileup.json": _pileup(),
+        "muon_id.json": _muon_id(),
+        "event_systematics.json": _event_systematics(),
+    }
 
 
 def _rochester() -> str:
@@ -70,6 +76,20 @@ def _muon_id() -> str:
     }
     inputs = [_input("eta", "real"), _input("pt", "real"), _input("scale_factors", "string")]
     return _file("toy_muon_id", inputs, _category("scale_factors", content))
+
+
+def _event_systematics() -> str:
+    """1 ± 0.075·pT/50 for a jet (`btag_var`), 1 ± 2.5 % (`scale_var`): those of the Analysis Grand Challenge."""
+    signs = {"up": "+", "down": "-"}
+    jet = {way: _formula(f"1.0{sign}0.075*x/50.0", "pt") for way, sign in signs.items()}
+    content = {"btag_var": _category("direction", jet)}
+    content["scale_var"] = _category("direction", {way: float(f"{sign}0.025") + 1 for way, sign in signs.items()})
+    inputs = [_input("syst_name", "string"), _input("direction", "string"), _input("pt", "real")]
+    return _file("event_systematics", inputs, _category("syst_name", content))
+
+
+def _formula(expression: str, variable: str) -> dict[str, Any]:
+    return {"nodetype": "formula", "parser": "TFormula", "expression": expression, "variables": [variable]}
 
 
 def _input(name: str, kind: str) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """The toy's DoubleMuon collisions: two muons or more, and a trigger whose probabilities can be written down.
 
-Z and J/ψ decays, and muon pairs of heavy quarks with a falling pT, of which some have equal charges. Legs with TrkIsoVVL
-lose muons that are not isolated, the others do not. Two paths are prescaled, and so are the single-muon paths, which
-fill the primary dataset with events that no two-muon path fired.
+Z and J/ψ decays, and muon pairs of heavy quarks with a falling pT, of which some have equal charges. Legs with
+TrkIsoVVL lose muons that are not isolated, the others do not. Two paths are prescaled, and so are the single-muon
+paths, which fill the primary dataset with events that no two-muon path fired.
 """
 
 import numpy as np
@@ -38,8 +38,8 @@ _RESOLUTION = 0.012
 
 
 def muons(events: int, rng: np.random.Generator) -> tuple[Columns, np.ndarray]:
-    """Four slots for muons in each event, by falling pT: their kinematics and charge, whether they are prompt, and which
-    slots hold one; shapes (events, 4)."""
+    """Four slots for muons in each event, by falling pT: kinematics and charge, whether prompt, and which slots hold a
+    muon; shapes (events, 4)."""
     which = rng.choice(len(_SHARES), events, p=_SHARES)
     pt, eta, phi = _pairs(which, rng)
     first = rng.choice(np.array([-1, 1], np.int32), events)

@@ -24,7 +24,8 @@ def path_probabilities(columns: Columns, menu: Menu, primary_dataset: str | None
         primary_dataset: of the menu; None for all collisions and all paths.
 
     Returns:
-        By path P(path fires | event is in the dataset), and as `in_dataset` P(event is in the dataset), shape (events,).
+        By path P(path fires | event is in the dataset), and as `in_dataset` P(event is in the dataset); shape
+        (events,).
 
     Raises:
         InputError: the dataset has paths that look at anything but muons.
@@ -57,7 +58,7 @@ def _efficiencies(columns: Columns, legs: list[str], menu: Menu) -> np.ndarray:
 
 
 def _summed(efficiencies: np.ndarray, legs: list[str], names: list[str], menu: Menu) -> Columns:
-    """P(path fires), and P(some path fires), for events with equally many muons; of efficiencies (legs, events, muons)."""
+    """P(path fires), and P(some path fires), for events with equally many muons: efficiencies (legs, events, muons)."""
     events = efficiencies.shape[1]
     found = {name: np.zeros(events) for name in [*names, "in_dataset"]}
     for probability, fired in _states(efficiencies):

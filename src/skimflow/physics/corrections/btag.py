@@ -1,5 +1,6 @@
 """Weights for b tagging: with a working point, and for the shape of the discriminant."""
 
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -7,8 +8,8 @@ import numpy as np
 
 from skimflow.errors import InputError
 from skimflow.physics.corrections.factors import product
-from skimflow.physics.corrections.files import Correction
-from skimflow.physics.corrections.weights import Factor, Pair
+from skimflow.physics.corrections.files import Correction, Evaluated
+from skimflow.physics.corrections.weights import DIRECTIONS, Factor, Pair
 
 Array = np.ndarray
 
@@ -68,15 +69,13 @@ def working_point(
     _check(jets, tagged, efficiency)
     is_heavy = jets.flavour != LIGHT
 
-    def scale_factor(heavy_key: str, light_key: str) -> tuple[Array, Array]:
-        result, outside = np.ones(len(jets.pt)), np.zeros(len(jets.pt), bool)
-        for correction, key, mask in ((heavy, heavy_key, is_heavy), (light, light_key, ~is_heavy)):
-            values = {"systematic": key, "working_point": point, **_inputs(jets, mask)}
-            result[mask], outside[mask] = correction.evaluate(values)
-        return result, outside
+    @functools.cache
+    def evaluated(which: str, key: str) -> Evaluated:
+        correction, mask = (heavy, is_heavy) if which == HEAVY_JETS else (light, ~is_heavy)
+        return correction.evaluate({"systematic": key, "working_point": point, **_inputs(jets, mask)})
 
     def ratio(heavy_key: str, light_key: str) -> Array:
-        factor, _ = scale_factor(heavy_key, light_key)
+        factor = _joined(is_heavy, evaluated(HEAVY_JETS, heavy_key).values, evaluated(LIGHT_JETS, light_key).values)
         in_data = np.minimum(factor * efficiency, 1)
         passed = np.divide(in_data, efficiency, out=factor.copy(), where=efficiency > 0)
         return np.where(tagged, passed, (1 - in_data) / np.where(tagged, 1, 1 - efficiency))
@@ -85,8 +84,8 @@ def working_point(
         name: Pair(*(ratio(*_keys(source, key)) for key in (source.up, source.down)))
         for name, source in sources.items()
     }
-    per_jet = Factor(ratio("central", "central"), pairs, scale_factor("central", "central")[1])
-    return product(per_jet, jets.event, events)
+    outside = _joined(is_heavy, *(evaluated(which, "central").outside for which in (HEAVY_JETS, LIGHT_JETS)))
+    return product(Factor(ratio("central", "central"), pairs, outside), jets.event, events)
 
 
 def shape(
@@ -107,20 +106,30 @@ def shape(
     """
     _check_flavour(jets)
 
-    def at(key: str, moved: Array) -> tuple[Array, Array]:
-        result, outside = np.ones(len(jets.pt)), np.zeros(len(jets.pt), bool)
-        for name, mask in ((key, moved), ("central", ~moved)):
-            values = {"systematic": name, "discriminant": np.asarray(discriminant)[mask], **_inputs(jets, mask)}
-            result[mask], outside[mask] = correction.evaluate(values)
-        return result, outside
+    def evaluated(key: str, mask: Array) -> Evaluated:
+        return correction.evaluate(
+            {"systematic": key, "discriminant": np.asarray(discriminant)[mask], **_inputs(jets, mask)}
+        )
 
-    nominal, outside = at("central", np.zeros(len(jets.pt), bool))
+    nominal = evaluated("central", np.ones(len(jets.pt), bool))
     charm = jets.flavour == CHARM
+
+    def varied(key: str, name: str) -> Array:
+        moved = charm if name.startswith("cferr") else ~charm
+        return _joined(moved, evaluated(key, moved).values, nominal.values[~moved])
+
     pairs = {
-        source: Pair(*(at(f"{d}_{name}", charm if name.startswith("cferr") else ~charm)[0] for d in ("up", "down")))
+        source: Pair(*(varied(f"{direction}_{name}", name) for direction in DIRECTIONS))
         for source, name in sources.items()
     }
-    return product(Factor(nominal, pairs, outside), jets.event, events)
+    return product(Factor(nominal.values, pairs, nominal.outside), jets.event, events)
+
+
+def _joined(mask: Array, one: Array, other: Array) -> Array:
+    """Values of those that the mask marks, and of the others, in the order of all."""
+    result = np.empty(len(mask), one.dtype)
+    result[mask], result[~mask] = one, other
+    return result
 
 
 def _keys(source: Source, key: str) -> tuple[str, str]:

@@ -50,23 +50,32 @@ def axes(node: Node) -> list[tuple[str, list[float]]]:
     return []
 
 
-def keys(node: Node, fixed: Fixed, where: str) -> dict[str, list]:
-    """The keys that each input of a category may have, where the file has no default for others.
+def keys(node: Node, fixed: Fixed) -> dict[str, list | None]:
+    """The keys that each input of a category may have somewhere; None where the file has a default for all others.
 
     Args:
-        fixed: inputs with one value for all: they are checked, and choose which categories are met.
-        where: the correction, for the message.
-
-    Raises:
-        ConfigError: a fixed value is not among its keys; the message names those that are, nearest first.
+        fixed: inputs with one value for all: they choose which categories are met.
     """
-    allowed: dict[str, list] = {}
+    known: dict[str, list | None] = {}
     for one in _walk(node, fixed):
-        if isinstance(one, dict) and one["nodetype"] == "category" and one.get("default") is None:
+        if isinstance(one, dict) and one["nodetype"] == "category":
             name, here = one["input"], [item["key"] for item in one["content"]]
-            check_key(name, fixed.get(name, here[0]), here, where)
-            allowed[name] = [key for key in allowed.get(name, here) if key in here]
-    return allowed
+            before = known.get(name, [])
+            if before is None or one.get("default") is not None:
+                known[name] = None
+            else:
+                known[name] = list(dict.fromkeys([*before, *here]))
+    return known
+
+
+def named(node: Node, name: str) -> list:
+    """The keys that categories of this input have, whether or not the file has a default for others."""
+    return [
+        item["key"]
+        for one in _walk(node)
+        if isinstance(one, dict) and one["nodetype"] == "category" and one["input"] == name
+        for item in one["content"]
+    ]
 
 
 def check_key(name: str, key: Any, known: list, where: str) -> None:
@@ -203,7 +212,7 @@ def _branches(
 ) -> Iterator[tuple[Node, Array]]:
     """Children of a node with the rows that get to each."""
     if node["nodetype"] == "transform" or (node["nodetype"] == "category" and node["input"] in fixed):
-        yield _children(node, fixed)[0], rows
+        yield from ((child, rows) for child in _children(node, fixed)[:1])
     elif node["nodetype"] == "category":
         yield from _by_key(node, values, rows)
     else:

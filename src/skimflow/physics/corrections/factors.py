@@ -1,6 +1,7 @@
 """Factors of the weight of events, made of correction files and of branches."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ class Keys(NamedTuple):
     input: str
     """The input that takes the name."""
     nominal: str
-    variations: Mapping[str, tuple[str, str] | str] = {}
+    variations: Mapping[str, tuple[str, str] | str] = MappingProxyType({})
     """By source: the names of the values moved up and down, or the one name of an uncertainty to add and subtract."""
 
 

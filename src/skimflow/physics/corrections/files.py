@@ -21,6 +21,7 @@ from skimflow.physics.corrections.domain import (
     edges,
     intersection,
     keys,
+    named,
 )
 
 Array = np.ndarray
@@ -28,6 +29,7 @@ Values = Mapping[str, Array | float | int | str]
 
 CLAMP, ONE, ERROR = POLICIES = ("clamp", "one", "error")
 SIGNED, ABSOLUTE = CONVENTIONS = ("signed", "absolute")
+_FIXED = {"string": str, "int": int}
 _DTYPES = {"real": np.float64, "int": np.int64}
 
 
@@ -126,6 +128,10 @@ class Correction:
         """All finite edges of an input, ascending; empty where it is not binned."""
         return sorted({edge for part in self._parts for edge in edges(part, name)})
 
+    def keys(self, name: str) -> list:
+        """All keys of an input that chooses a category; empty where it does not."""
+        return list(dict.fromkeys(key for part in self._parts for key in named(part, name)))
+
     def evaluate(self, values: Values, neutral: float = 1.0) -> Evaluated:
         """The correction of n objects.
 
@@ -145,7 +151,7 @@ class Correction:
             return Evaluated(np.zeros(0), np.zeros(0, bool))
         shape = self._shape(fixed)
         for name, known in shape.keys.items():
-            for key in np.unique(arrays[name]).tolist() if name in arrays else ():
+            for key in [fixed[name]] if name in fixed else np.unique(arrays[name]).tolist():
                 check_key(name, key, known, self.where)
         inside = {name: array.copy() for name, array in arrays.items()}
         outside = self._brought_inside(shape.box, fixed, inside, size)
@@ -186,8 +192,14 @@ class Correction:
             raise ConfigError(
                 f"{self.where}: needs {', '.join(self.inputs)}; {', '.join(missing)} not among {', '.join(values)}"
             )
-        fixed = {n: values[n] for n, kind in self._types.items() if kind == "string" or isinstance(values[n], int)}
-        fixed = {name: value for name, value in fixed.items() if self._types[name] != "real"}
+        fixed = {
+            n: values[n] for n, kind in self._types.items() if kind in _FIXED and isinstance(values[n], _FIXED[kind])
+        }
+        for name, kind in self._types.items():
+            if kind == "string" and name not in fixed:
+                raise ConfigError(
+                    f"{self.where}: {name} is one text for all objects, not {type(values[name]).__name__}"
+                )
         names = [name for name in self._types if name not in fixed]
         given = np.broadcast_arrays(*(np.atleast_1d(values[name]) for name in names)) if names else []
         arrays = {name: array.astype(_DTYPES[self._types[name]]) for name, array in zip(names, given, strict=True)}
@@ -202,12 +214,12 @@ class Correction:
         """What the file allows for the inputs, found once for each choice of the fixed ones."""
         key = tuple(fixed.items())
         if key not in self._shapes:
-            allowed: dict[str, list] = {}
+            known: dict[str, list] = {}
             for part in self._parts:
-                for name, known in keys(part, fixed, self.where).items():
-                    allowed[name] = [key for key in allowed.get(name, known) if key in known]
+                # A key that is missing in some bins only is found by correctionlib.
+                known |= {name: some for name, some in keys(part, fixed).items() if some is not None}
             boxes = [box(part, fixed) for part in self._parts]
-            self._shapes[key] = _Shape(allowed, None if None in boxes else intersection(boxes))
+            self._shapes[key] = _Shape(known, None if None in boxes else intersection(boxes))
         return self._shapes[key]
 
     def _brought_inside(self, limits: Box | None, fixed: dict[str, Any], values: dict[str, Array], size: int) -> Array:

@@ -35,22 +35,38 @@ class Corrected(NamedTuple):
 
     k: Array
     """Shape (n,)."""
-    error: Array | None
-    """Combined error of k, so no momentum; shape (n,). None if it was not asked for."""
+    sources: Array | None
+    """How far k moves, so no momenta, shape (sets, n): for the set of replicas their root mean square, for a set of one
+    member its difference with its sign, 0 for the nominal set. None if it was not asked for."""
     outside: Array
     """Muons beyond the tables in |η|, for which those of the last bin are taken; shape (n,), bool."""
 
-    def pt(self, pt: Array, shift: float = 0.0) -> Array:
+    @property
+    def error(self) -> Array:
+        """Combined error of k, so no momentum, shape (n,): all sets in quadrature.
+
+        Raises:
+            ValueError: errors were not asked for.
+        """
+        return np.sqrt((self._moves() ** 2).sum(axis=0))
+
+    def pt(self, pt: Array, shift: float = 0.0, source: int | None = None) -> Array:
         """The corrected pT (GeV), shifted by so many standard deviations: pt·(k + shift·error).
 
         (The error belongs to the factor. Adding it to a pT in GeV, as system 001 did, makes it some fifty times too
         small: SYSTEMS 2e.7.)
+
+        Args:
+            source: shift by this set only; otherwise by the combined error.
         """
         if not shift:
             return pt * self.k
-        if self.error is None:
+        return pt * (self.k + shift * (self.error if source is None else self._moves()[source]))
+
+    def _moves(self) -> Array:
+        if self.sources is None:
             raise ValueError("the errors of these factors were not worked out: ask for errors=True")
-        return pt * (self.k + shift * self.error)
+        return self.sources
 
 
 class Tables(NamedTuple):
@@ -163,15 +179,20 @@ class Rochester:
         nominal = factor(0)
         ends = self.tables.eta
         outside = ~((muons.eta >= ends[0]) & (muons.eta < ends[-1]))
-        return Corrected(nominal, self._error(nominal, factor) if errors else None, outside)
+        return Corrected(nominal, self._sources(nominal, factor) if errors else None, outside)
 
-    def _error(self, nominal: Array, factor: Callable[[int], Array]) -> Array:
-        """Root of the sum over sets of the mean, over the members of a set, of the squared difference to nominal."""
-        variance = np.zeros_like(nominal)
+    def _sources(self, nominal: Array, factor: Callable[[int], Array]) -> Array:
+        """The combined error is that of the release: over all sets, the mean square difference of the members."""
         number = np.bincount(self.tables.set_of)
-        for member in range(1, len(self.tables.set_of)):
-            variance += (factor(member) - nominal) ** 2 / number[self.tables.set_of[member]]
-        return np.sqrt(variance)
+        moves = np.zeros((len(number), len(nominal)))
+        for member, of in enumerate(self.tables.set_of.tolist()):
+            if number[of] == 1 and member:
+                moves[of] = factor(member) - nominal
+            elif member:
+                moves[of] += (factor(member) - nominal) ** 2 / number[of]
+        several = number > 1
+        moves[several] = np.sqrt(moves[several])
+        return moves
 
     def _scale(self, member: int, kind: int, muons: Muons) -> Array:
         phi_bins = self.tables.scale.shape[-1]
@@ -275,6 +296,6 @@ def _at(muons: Muons, mask: Array) -> Muons:
 def _merged(mask: Array, one: Array | None, other: Array | None) -> Any:
     if one is None or other is None:
         return None
-    result = np.empty(len(mask), one.dtype)
-    result[mask], result[~mask] = one, other
+    result = np.empty((*one.shape[:-1], len(mask)), one.dtype)
+    result[..., mask], result[..., ~mask] = one, other
     return result

@@ -1,0 +1,1 @@
+"""What is learnt from skims, for selections of the same measurement."""
