@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import uproot
 
@@ -20,7 +20,19 @@ _BRANCHES = (
     *("Electron_sip3d", "Muon_pt", "Muon_eta", "Muon_tightId", "Muon_sip3d", "Muon_pfRelIso04_all", "Jet_pt"),
     *("Jet_eta", "Jet_phi", "Jet_mass", "Jet_jetId", "Jet_btagCSVV2"),
 )
-Smear = Callable[[int, int, int, int], float]
+
+
+class Cuts(NamedTuple):
+    """Least pT of leptons and of jets, GeV, largest isolation of muons, least b-tag discriminant."""
+
+    lepton: float = 30
+    jet: float = 30
+    isolation: float = 0.15
+    tag: float = 0.5
+
+
+PUBLISHED = Cuts()
+Smear = Callable[[int, int, int, int], list[float]]
 
 
 def events(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -30,36 +42,36 @@ def events(path: str | Path) -> Iterator[dict[str, Any]]:
     yield from content.to_list()
 
 
-def leptons(event: dict[str, Any]) -> int:
+def leptons(event: dict[str, Any], cuts: Cuts = PUBLISHED) -> int:
     """Number of selected electrons and muons."""
     number = 0
     for pt, eta, cut, sip in zip(*(event[f"Electron_{n}"] for n in ("pt", "eta", "cutBased", "sip3d")), strict=True):
-        number += pt > 30 and abs(eta) < 2.1 and cut == 4 and sip < 4
+        number += pt > cuts.lepton and abs(eta) < 2.1 and cut == 4 and sip < 4
     for pt, eta, tight, sip, isolation in zip(
         *(event[f"Muon_{n}"] for n in ("pt", "eta", "tightId", "sip3d", "pfRelIso04_all")), strict=True
     ):
-        number += pt > 30 and abs(eta) < 2.1 and tight and sip < 4 and isolation < 0.15
+        number += pt > cuts.lepton and abs(eta) < 2.1 and tight and sip < 4 and isolation < cuts.isolation
     return number
 
 
-def jets(event: dict[str, Any], factors: list[float], masses: bool) -> list[dict[str, float]]:
+def jets(event: dict[str, Any], factors: list[float], masses: bool, cuts: Cuts = PUBLISHED) -> list[dict[str, float]]:
     """Selected jets with momenta, and masses if asked, times the factors."""
     found = []
     for i, factor in enumerate(factors):
         pt, eta, phi, mass, tag = (event[f"Jet_{n}"][i] for n in ("pt", "eta", "phi", "mass", "btagCSVV2"))
         pt, mass = pt * factor, mass * factor if masses else mass
         tight_lepton_veto = event["Jet_jetId"][i] in (4, 5, 6, 7)
-        if pt > 30 and abs(eta) < 2.4 and tight_lepton_veto:
+        if pt > cuts.jet and abs(eta) < 2.4 and tight_lepton_veto:
             px, py, pz = pt * math.cos(phi), pt * math.sin(phi), pt * math.sinh(eta)
             energy = math.sqrt(px * px + py * py + pz * pz + mass * mass)
             found.append({"px": px, "py": py, "pz": pz, "E": energy, "pt": pt, "tag": tag})
     return found
 
 
-def observe(event: dict[str, Any], chosen: list[dict[str, float]]) -> tuple[str, float] | None:
+def observe(event: dict[str, Any], chosen: list[dict[str, float]], cuts: Cuts = PUBLISHED) -> tuple[str, float] | None:
     """Region and observable."""
-    tags = sum(jet["tag"] > 0.5 for jet in chosen)
-    if leptons(event) != 1 or len(chosen) < 4 or tags == 0:
+    tags = sum(jet["tag"] > cuts.tag for jet in chosen)
+    if leptons(event, cuts) != 1 or len(chosen) < 4 or tags == 0:
         return None
     if tags == 1:
         return "4j1b", sum(jet["pt"] for jet in chosen)
@@ -73,12 +85,12 @@ def observe(event: dict[str, Any], chosen: list[dict[str, float]]) -> tuple[str,
 
 
 def histograms(
-    path: str | Path, smear: Smear, masses: bool, weighted: bool, wjets: bool
+    path: str | Path, smear: Smear, masses: bool, weighted: bool, wjets: bool, cuts: Cuts = PUBLISHED
 ) -> dict[tuple[str, str], list[float]]:
     """Sums of weights with flow, by region and variation.
 
     Args:
-        smear: from run, section, event and the index of a jet its standard normal random number.
+        smear: from run, section, event and number of jets a standard normal random number for each.
         masses: whether masses move with momenta.
         weighted: whether events have their generator weight.
         wjets: whether scale_var concerns this process.
@@ -91,11 +103,11 @@ def histograms(
         factors = {
             "nominal": [1.0] * number,
             "pt_scale_up": [1.03] * number,
-            "pt_res_up": [1 + 0.05 * smear(*identity, i) for i in range(number)],
+            "pt_res_up": [1 + 0.05 * normal for normal in smear(*identity, number)],
         }
         for variation in OBJECTS:
-            chosen = jets(event, factors[variation], masses)
-            seen = observe(event, chosen)
+            chosen = jets(event, factors[variation], masses, cuts)
+            seen = observe(event, chosen, cuts)
             if seen is None:
                 continue
             region, place = seen[0], bisect.bisect_right(EDGES, seen[1])

@@ -35,7 +35,8 @@ def test_quick_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert f"| OR | {big['OR', 'naive']['truth']:.4f} | {big['OR', 'naive']['value']:.4f} +" in printed
     assert {row["n"] for row in report["pulls"] if row["method"] != "bins"} == {2}
     figure = Path("results/benchmarks/closure.png")
-    assert Image.open(figure).size == (1300, 850)
+    with Image.open(figure) as picture:
+        assert picture.size == (1300, 850)
     assert figure.stat().st_size < 200_000
     # A seed that is there is not made again.
     known = {path: path.stat().st_mtime_ns for path in Path("results/benchmarks/closure").glob("seed_*.json")}

@@ -73,6 +73,37 @@ def test_locking_again_opens_only_what_is_new(files: list[CatalogFile]) -> None:
     assert lock_them(files[1:3]) == before[1:3]
 
 
+def published(files: list[CatalogFile], *entries: int) -> None:
+    """A lock with the numbers of events that somebody published, and no UUIDs."""
+    keys = [paths.file_id(file.lfn) for file in files]
+    rows = [
+        lock.Row(key, key, file.lfn, file.location, number, None, "", "", None, None)
+        for key, file, number in zip(keys, files, entries, strict=True)
+    ]
+    path = lock.path_of("ds")
+    path.parent.mkdir(parents=True)
+    path.write_text(lock.text(rows, {}, "list", 1))
+
+
+def test_a_lock_of_published_entries_is_completed_by_locking(files: list[CatalogFile]) -> None:
+    published(files[:2], 100, 101)
+    assert [finding.status for finding in check("ds", lock.read(lock.path_of("ds")).rows, SITE, False, 1)] == ["ok"] * 2
+    rows = lock_them(files[:2])
+    with uproot.open("f1.root") as file:
+        assert rows[1].uuid == str(file.file.uuid)
+    assert [row.entries for row in rows] == [100, 101]
+
+
+def test_a_file_with_other_entries_than_published_is_refused(files: list[CatalogFile]) -> None:
+    published(files[:2], 100, 5)
+    (finding,) = list(check("ds", lock.read(lock.path_of("ds")).rows[1:], SITE, False, 1))
+    assert finding.detail == "entries is 101, locked as 5"
+    with pytest.raises(InputError, match=r"f1\.root: has 101 events, its catalogue says 5"):
+        lock_them(files[:2])
+    (first, second) = resolve("ds", Dataset(kind="mc", process="x", files=("f0.root", "f1.root")))
+    assert (first.entries, first.uuid, second.entries) == (100, "", 5)
+
+
 def test_interrupted_locking_goes_on_where_it_stopped(files: list[CatalogFile]) -> None:
     Path("f2.root").rename("elsewhere")
     with pytest.raises(InputError, match="ds: 1 files cannot be locked") as caught:

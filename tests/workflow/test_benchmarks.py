@@ -52,3 +52,18 @@ b.main()
     assert found["events"] == 200
     assert len(found["microseconds"]) > 20
     assert min(found["microseconds"].values()) >= 0
+
+
+@pytest.mark.xdist_group("catalogue")
+def test_the_benchmark_of_histograms_runs(tmp_path) -> None:
+    small = f"""
+import sys; sys.path.insert(0, {str(ROOT / "benchmarks")!r}); sys.argv = ["histograms", "--quick"]
+import histograms as b
+b.EVENTS = 5_000
+b.main()
+"""
+    done = subprocess.run([sys.executable, "-c", small], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "results/benchmarks/histograms.json").read_text())
+    (skim,), (filled,) = found["skim"], found["histograms"]
+    assert sum(filled["entries"][f"{region} nominal"] for region in ("4j1b", "4j2b")) <= skim["events"] <= 500

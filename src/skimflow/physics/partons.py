@@ -46,7 +46,7 @@ def jet_partons(columns: Columns, wanted: Array) -> Array:
 
 def _quarks(columns: Columns, wanted: Array) -> tuple[Array, Array, Array, Array]:
     """Event, origin, η and φ of the quarks of decays of tops and W."""
-    counts = columns["nGenPart"]
+    counts = columns["nGenPart"].astype(np.int64)  # unsigned in real files
     everyone = np.repeat(np.arange(len(counts)), counts)
     chosen = wanted[everyone]
     event, pdg = everyone[chosen], columns["GenPart_pdgId"][chosen].astype(np.int64)
