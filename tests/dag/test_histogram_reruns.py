@@ -49,6 +49,7 @@ def test_nothing_to_do(finished: Checkout) -> None:
     page = (finished.folder / "results/z/report.html").read_text(encoding="utf-8")
     for shown in ("zmumu-mass.png", "cutflow-zmumu.png", "n_minus_one-zmumu.png", "yields.csv", "selection.csv"):
         assert shown in page
+    assert "System Message" not in page  # what docutils says of a page that it cannot read
 
 
 @pytest.mark.parametrize(
