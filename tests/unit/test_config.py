@@ -1,5 +1,6 @@
 """Configuration: what is refused and how it is said, and the generated documents."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -535,9 +536,12 @@ def named_schema(path: Path) -> Path:
 
 def test_every_yaml_names_a_schema_that_accepts_it() -> None:
     jsonschema = pytest.importorskip("jsonschema")
+    checks = {}
     for path in [*CONFIGS, *(ROOT / "config/datasets").glob("*.yaml"), *(ROOT / "config/sites").glob("*.yaml")]:
-        content = read_yaml(path)
-        schema = yaml.safe_load(named_schema(path).read_text(encoding="utf-8"))
-        jsonschema.validate(content, schema)
+        named, content = named_schema(path), read_yaml(path)
+        if named not in checks:
+            schema = json.loads(named.read_text(encoding="utf-8"))
+            checks[named] = jsonschema.validators.validator_for(schema)(schema)
+        checks[named].validate(content)
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({**content, "selektion": {}}, schema)
+            checks[named].validate({**content, "selektion": {}})

@@ -18,7 +18,14 @@ SAMPLES = {
     "mc": {"process": "Z", "cross_section": 300.0, "variation": "", "kind": "mc"},
     "data": {"process": "data", "cross_section": None, "variation": "", "kind": "data"},
 }
-SETTINGS = {"axes": AXES, "samples": SAMPLES, "luminosity": None, "weights": ["pileup", "id"]}
+SETTINGS = {
+    "axes": AXES,
+    "samples": SAMPLES,
+    "luminosity": None,
+    "weights": ["pileup", "id"],
+    "normalisation": "weights",
+    "pseudodata": None,
+}
 
 
 def completeness(*recorded: float | None, processed: int = 4) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The Z→μμ demo: what was measured wrong is brought back, and all that is promised is there."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +23,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkout = Checkout(tmp_path_factory.mktemp("zmumu"))
     shutil.copytree(ROOT / "config", checkout.folder / "config", dirs_exist_ok=True)
     fine = "observables={mass: {bins: {bins: 120}}}"
-    checkout.run("--configfile", "config/zmumu_demo.yaml", "--cores", "2", "--config", fine)
-    return checkout.folder / "results/zmumu_demo"
+    root = "results/zmumu_demo"
+    wanted = (f"{root}/summary.txt", f"{root}/templates.root")
+    checkout.run("--configfile", "config/zmumu_demo.yaml", "--cores", "2", *wanted, "--config", fine)
+    return checkout.folder / root
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def test_results(demo: Path) -> None:
     data = table[(table["process"] == "data") & (table["step"] == "nominal")]["events"].item()
     assert flow.loc[("toy_SingleMuon_raw", "mass"), "events"] == data
     text = (demo / "summary.txt").read_text()
-    assert f"data {data:18,.1f}" in text
+    assert re.search(rf"^  data +{data:,.1f} ", text, flags=re.MULTILINE)
     ratio = float(text.split("data / simulation = ")[1].split()[0])
     assert abs(ratio - 1) < 0.05
     assert read_stamp(demo / "templates.parquet")["outside"] == {"muon_id": 0, "muon_scale": 0, "pileup": 0}
@@ -79,12 +82,9 @@ def test_results(demo: Path) -> None:
 
 
 @pytest.mark.xdist_group("zmumu")
-def test_files_of_templates_and_report(demo: Path) -> None:
+def test_files_of_templates(demo: Path) -> None:
     with uproot.open(demo / "templates.root") as file:
         names = {name.split(";")[0] for name in file}
         assert {"zmumu_mass_Z", "zmumu_mass_Z_muon_scale_up", "zmumu_mass_data", "provenance"} <= names
         values = file["zmumu_mass_Z"].values()
     assert read(demo / "templates.json")["zmumu_mass_Z"].inside.tolist() == values.tolist()
-    page = (demo / "report.html").read_text(encoding="utf-8")
-    for shown in ("zmumu-mass.png", "cutflow-zmumu.png", "n_minus_one-zmumu.png", "yields.csv", "selection.csv"):
-        assert shown in page

@@ -2,9 +2,9 @@
 
 import itertools
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Edges = Annotated[tuple[float, ...], Field(min_length=2)]
@@ -26,6 +26,16 @@ def increasing(edges: tuple[float, ...] | None) -> tuple[float, ...] | None:
 
 def one_is_a_list(value: object) -> object:
     return [value] if isinstance(value, str | int) else value
+
+
+def one_or_many(schema: dict[str, Any]) -> None:
+    """The JSON schema of a list, of which one item may stand alone."""
+    many = {key: schema.pop(key) for key in ("type", "items", "minItems") if key in schema}
+    schema["anyOf"] = [many["items"], many]
+
+
+Names = Annotated[tuple[Name, ...], BeforeValidator(one_is_a_list), Field(min_length=1, json_schema_extra=one_or_many)]
+"""One name or more; a single one need not be a list."""
 
 
 def among(value: float, edges: tuple[float, ...]) -> bool:

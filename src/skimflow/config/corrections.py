@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from skimflow.config.base import Model, Name, one_is_a_list
+from skimflow.config.base import Model, Name, Names
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Outside = Literal["clamp", "one", "error"]
@@ -202,9 +202,7 @@ class WeightVariation(_Weight):
         0, ge=0, description="Which of them, in the order of the file, from 0; without it the weight is 1."
     )
     outside: Outside = Field("clamp", description="Objects outside the bins: take the next bin, 1, or stop.")
-    processes: tuple[Name, ...] = Field((), description="Only for these processes (default: for all of simulation).")
-
-    _list = field_validator("processes", mode="before")(one_is_a_list)
+    processes: Names = Field((), description="Only for these processes (default: for all of simulation).")
 
 
 class BTag(_Weight):

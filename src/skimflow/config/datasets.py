@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from skimflow.config.base import Model, Name, one_is_a_list
+from skimflow.config.base import Model, Name, one_is_a_list, one_or_many
 
 
 class Toy(Model):
@@ -73,9 +73,15 @@ class Dataset(Model):
     )
     max_files: int | None = Field(None, ge=1, description="Use at most so many files; overrides the measurement's.")
     files_per_job: int = Field(1, ge=1, description="Files that one skim job reads, for many small files.")
-    files: tuple[str, ...] = Field((), description="Local paths, globs, or URLs (root://, https://).")
-    lists: tuple[str, ...] = Field((), description="Text files with one path or URL a line; `#` begins a comment.")
-    recid: tuple[int, ...] = Field((), description="CERN Open Data records. Needs a lock.")
+    files: tuple[str, ...] = Field(
+        (), json_schema_extra=one_or_many, description="Local paths, globs, or URLs (root://, https://)."
+    )
+    lists: tuple[str, ...] = Field(
+        (), json_schema_extra=one_or_many, description="Text files with one path or URL a line; `#` begins a comment."
+    )
+    recid: tuple[int, ...] = Field(
+        (), json_schema_extra=one_or_many, description="CERN Open Data records. Needs a lock."
+    )
     rucio: str | None = Field(None, pattern=r"^\w+:/.+", description="Rucio dataset, `cms:/MuonEG/…`. Needs a lock.")
     das: str | None = Field(None, pattern=r"^/[^/]+/[^/]+/[^/]+$", description="DAS dataset or pattern. Needs a lock.")
     toy: Toy | None = Field(None, description="Make the files with the toy generator.")

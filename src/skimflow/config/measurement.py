@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from skimflow.config.base import Model, Name, one_is_a_list
+from skimflow.config.base import Model, Name, one_is_a_list, one_or_many
 
 
 class CertifiedLuminosity(Model):
@@ -66,6 +66,7 @@ class Config(Model):
     analysis: str = Field(description="Module of `skimflow.analyses` that selects the events.")
     datasets: tuple[str, ...] = Field(
         min_length=1,
+        json_schema_extra=one_or_many,
         description="Names in `config/datasets/` (without .yaml), or paths of dataset files; references may add some.",
     )
     max_files: int | None = Field(None, ge=1, description="Use at most so many files of each dataset.")

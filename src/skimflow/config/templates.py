@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from skimflow.config.base import Edges, Model, Name, RegularBins, increasing, one_is_a_list
+from skimflow.config.base import Edges, Model, Name, Names, RegularBins, increasing
 from skimflow.config.corrections import OBJECTS, Correction, Scale, Smear
 from skimflow.config.fits import FitModel
 from skimflow.config.measurement import Config
@@ -34,9 +34,9 @@ class Observable(Model):
 class Process(Model):
     """What is shown and fitted as one: the samples of simulation, or those of data."""
 
-    samples: tuple[Name, ...] = Field(min_length=1, description="Primary datasets, or simulated processes.")
+    samples: Names = Field(description="Primary datasets, or simulated processes.")
     label: str | None = Field(None, description="Name in figures (matplotlib math is allowed).")
-    variations: dict[Name, tuple[Name, ...]] = Field(
+    variations: dict[Name, Names] = Field(
         default_factory=dict,
         description="By variation, samples of another simulation that take the place of the nominal ones.",
     )
@@ -44,13 +44,6 @@ class Process(Model):
     stacked: bool = Field(
         True, description="Part of what is expected; otherwise a signal that is shown as a line, and not added."
     )
-
-    _list = field_validator("samples", mode="before")(one_is_a_list)
-
-    @field_validator("variations", mode="before")
-    @classmethod
-    def _lists(cls, variations: object) -> object:
-        return {k: one_is_a_list(v) for k, v in variations.items()} if isinstance(variations, dict) else variations
 
 
 class Part(Model):

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from skimflow.config.base import Model, Name, one_is_a_list
+from skimflow.config.base import Model, Name, Names
 from skimflow.config.templates import TemplatesConfig
 
 WORKSHOP, TAGGED, UNTAGGED, CR1, CR2 = "CMS_WORKSHOP", "SR_tag", "SR_notag", "CR1", "CR2"
@@ -20,8 +20,8 @@ _OF_CHI2 = ("mtt", "chi2", "leptonic_mass", "hadronic_mass")
 class Classifier(Model):
     """A small neural network that tells tt̄ from W+jets, learnt from the simulation of this measurement."""
 
-    signal: tuple[Name, ...] = Field(min_length=1, description="Processes that get a score near 1.")
-    background: tuple[Name, ...] = Field(min_length=1, description="Processes that get a score near -1.")
+    signal: Names = Field(description="Processes that get a score near 1.")
+    background: Names = Field(description="Processes that get a score near -1.")
     features: dict[Name, float] = Field(
         {"n_jet": 10.0, "leading_jet_mass": 20.0, "subleading_jet_mass": 20.0},
         min_length=1,
@@ -37,8 +37,6 @@ class Classifier(Model):
         description="Fraction of events not learnt from: learning ends when they gain no more.",
     )
     seed: int = Field(42, ge=0, description="Seed of everything random.")
-
-    _lists = field_validator("signal", "background", mode="before")(one_is_a_list)
 
     @field_validator("features")
     @classmethod
