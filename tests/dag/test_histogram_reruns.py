@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("dag-histograms")
 
 DEMO = ("--configfile", "config/z.yaml")
 FIGURES = Counter(plot_templates=1, plot_selection=1)
-AFTER = Counter(templates=1, summary=1, report=1) + FIGURES
+AFTER = Counter(templates=1, summary=1, result_page=1, report=1) + FIGURES
 HISTOGRAMS = Counter(histograms=2) + AFTER
 SKIMS = Counter(skim=2, aggregate=1, duplicates=1, plot_cutflow=1) + HISTOGRAMS
 CONFIG = Counter(resolved_config=1)
@@ -21,7 +21,6 @@ SMALL = """\
 extends: zmumu_demo.yaml
 name: z
 datasets: [z_data, z_mc]
-luminosity: {table: results/z/toy_luminosity.csv}
 """
 
 
