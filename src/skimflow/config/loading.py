@@ -48,9 +48,14 @@ class _StrictLoader(_SafeLoader):
     """YAML that refuses a key written twice (YAML itself keeps the last in silence)."""
 
 
+_MERGE = "tag:yaml.org,2002:merge"
+
+
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode, deep: bool = False) -> dict:
     seen = set()
     for key_node, _ in node.value:
+        if key_node.tag == _MERGE:  # `<<`, of which only PyYAML's own constructor knows what to make
+            continue
         key = loader.construct_object(key_node, deep=True)
         if isinstance(key, dict | list):
             raise ConfigError(f"{loader.name}: a key must be a word (line {key_node.start_mark.line + 1})")
