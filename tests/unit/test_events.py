@@ -270,6 +270,22 @@ def test_what_has_no_efficiency_is_counted(samples: dict, tmp_path: Path) -> Non
     assert line.endswith("0.9300   0.9000")
 
 
+def test_an_accepted_event_stands_for_few_others(samples: dict, tmp_path: Path) -> None:
+    """Where legs hardly know an efficiency, 1/ε is of no use: such events are counted, and spoil no mean."""
+    vague = leg_table()
+    chosen = (vague["trigger"] == "Mu12") & (vague["x_low"] == 15)
+    vague.loc[chosen, ["efficiency", "low", "high"]] = (0.02, 0.0, 0.3)
+    vague.loc[(vague["trigger"] == "Mu23") & (vague["x_low"] == 15), ["efficiency", "low"]] = (0.01, 0.0)
+    table = event_efficiencies(written(tmp_path, samples), vague, MEASURED, SETTINGS)
+    totals = table[table["variable"] == "all"].set_index(["reference", "sample"])
+    values = together([*samples["G"], *samples["H"]])
+    known = [i for i in range(300) if values[OR][i] and plain(values, i) and values["muon_pt"][i] >= 20]
+    row = totals.loc["none", "MuonEG"]
+    assert (row["total_n"], row["unknown_n"]) == (len(known), sum(values[OR]) - len(known))
+    assert row["efficiency"] == pytest.approx(mean(values, known, True)[0])
+    assert totals.loc[("none", "tt"), "total_n"] == sum(plain(samples["tt"][0], i) is not None for i in range(200))
+
+
 NO_TABLE = pd.DataFrame(columns=["variable", "dataset", "reference", "sample", "kind"])
 COMPLETE = {"statement": "1 of 1 files", "luminosity": {"rows": []}, "files": {"failed": []}, "datasets": {}}
 CLEAN = {"inputs": [], "duplicates": 0}

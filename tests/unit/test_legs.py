@@ -92,6 +92,18 @@ def test_pairs_are_counted_as_in_plain_python(file: Path, skimmed: tuple[pa.Tabl
     assert steps["passed_n"].iloc[-1] == len({pair.entry for pair in expected})
 
 
+def test_without_fits_everything_is_counted(skimmed: tuple[pa.Table, pa.Table]) -> None:
+    how = {**HOW, "fit": {**HOW["fit"], "method": "counting"}, "report": {}, "maps": []}
+    settings = {"interval": INTERVAL, "references": {"muon": how}}
+    table, _ = leg_efficiencies(skimmed[0], settings)
+    quick, spectra = leg_efficiencies(skimmed[0], settings, fits=False)
+    same = ["reference", "trigger", "variable", "x_low", "y_low", "total_n", "efficiency", "low", "high", "counting"]
+    pd.testing.assert_frame_equal(quick[same], table[same])
+    assert quick["fit"].isna().all()
+    assert set(quick["estimator"]) == {"counting", "ratio"}
+    assert not len(spectra)
+
+
 def test_dz_is_asked_once_for_each_event(skimmed: tuple[pa.Table, pa.Table]) -> None:
     counts, events = (table.to_pandas() for table in skimmed)
     rows = counts[(counts["kind"] == "pair") & (counts["name"] == "dz") & (counts["variable"] == "all")]

@@ -21,6 +21,8 @@ from skimflow.efficiency.table import ALL
 Array = np.ndarray
 FLAVOURS = ("muon", "electron")
 _PIECE = 1 << 18
+_KNOWN = 0.5
+"""An accepted event counts 1/ε if the interval of ε begins above this fraction of it."""
 _WHERE = ["reference", "sample", "dataset", "variable", "x_low", "x_high"]
 _LEGS = {"data": "data", "mc": "simulation"}
 
@@ -64,7 +66,8 @@ def event_efficiencies(
         simulation too, if both leptons have them) and bin: `efficiency`, `low` and `high` (uncertainty of legs and DZ
         filter only); `sample_error`, how much the mean varies from one sample of so many events to another; how many
         events it is the mean of (`total_n`, `total_sumw`); how many have no efficiency and are left out (`unknown_n`,
-        `unknown_sumw`: a lepton outside the map, or in a bin where a leg has no efficiency); how many had no decision
+        `unknown_sumw`: a lepton outside the map, or in a bin where a leg has no efficiency; and where each event stands
+        for 1/ε, an ε that is not known within a factor of 2); how many had no decision
         of the trigger (`absent_n`); and `measured`, `measured_low` and `measured_high`, the ratio of counts of the same
         events.
 
@@ -241,9 +244,12 @@ def _row(
     muon, electron, dz = maps
     grid = np.indices(cells.n[:-1, :-1].shape).reshape(2, -1)
     n, sumw, sumw2 = (values[:-1, :-1].reshape(-1) for values in cells[:3])
-    each = cross_trigger(muon, electron, *grid, dz).events.value
-    # An accepted event cannot have an efficiency of 0: where a leg says so, it does not know.
-    known = (n > 0) & np.isfinite(each) & ((each > 0) | (not group.accepted))
+    every = cross_trigger(muon, electron, *grid, dz).events
+    each = every.value
+    known = (n > 0) & np.isfinite(each)
+    if group.accepted:
+        # 1/ε is of no use where the legs hardly know ε: one such event would stand for any number of them.
+        known &= every.low > _KNOWN * each
     found, error = Estimate(np.nan, 0.0, 1.0), np.nan
     if sumw[known].sum() > 0:
         part = tuple(index[known] for index in grid)

@@ -23,12 +23,15 @@ _NOWHERE = [(np.nan, np.nan)]
 _Z = {"electron": "Z→ee", "muon": "Z→μμ"}
 
 
-def leg_efficiencies(counts: pa.Table, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def leg_efficiencies(
+    counts: pa.Table, settings: Mapping[str, Any], fits: bool = True
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Efficiencies of trigger legs, and the mass spectra that they come from.
 
     Args:
         counts: aggregated counts.
         settings: those of `targets.tag_and_probe_settings`.
+        fits: whether to fit at all; without, everything is counted, and there are no spectra.
 
     Returns:
         Efficiencies: the columns of `efficiency.efficiencies`, with the leg as `trigger` and numbers of probes as
@@ -39,7 +42,7 @@ def leg_efficiencies(counts: pa.Table, settings: Mapping[str, Any]) -> tuple[pd.
         Spectra: one row for each mass bin of each of these bins, integer variables and `dz` left out: contents and
         uncertainties of passing and failing probes, and what the fit expects, all and background.
     """
-    frames, spectra = [], []
+    frames, spectra = [], [pd.DataFrame()]
     for reference, how in settings["references"].items():
         for (sample, kind), members in _samples(how["datasets"]).items():
             rows = select(counts, "pair", members, reference=reference)
@@ -49,11 +52,15 @@ def leg_efficiencies(counts: pa.Table, settings: Mapping[str, Any]) -> tuple[pd.
                 mine = select(rows, "pair", name=leg)
                 for place in _places(mine, how):
                     twice = _twins(_of(twins, place.variable), place, how)
-                    found, drawn = _measured(place, leg, kind, twice, {**how, "interval": settings["interval"]})
+                    found, drawn = _measured(
+                        place, leg, kind, twice, {**how, "interval": settings["interval"], "fits": fits}
+                    )
                     frames.append(_named(found, {**named, "trigger": leg}).assign(meaning=_meaning(leg, named, how)))
                     spectra.append(_named(drawn, {**named, "trigger": leg}))
     # Concatenation of frames without rows would take their columns for those of another kind.
-    return pd.concat(frames, ignore_index=True), pd.concat([s for s in spectra if len(s)], ignore_index=True)
+    return pd.concat(frames, ignore_index=True), pd.concat(
+        [s for s in spectra if len(s)] or spectra[:1], ignore_index=True
+    )
 
 
 def both_ways(table: pd.DataFrame) -> pd.DataFrame:
@@ -139,14 +146,14 @@ def _twins(rows: pa.Table, place: Place, how: Mapping[str, Any]) -> Array:
 def _measured(
     place: Place, leg: str, kind: str, twins: Array, how: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Efficiencies of a leg in the bins of a place, and the spectra; `how` has the `interval` too."""
+    """Efficiencies of a leg in the bins of a place, and the spectra; `how` has `interval` and `fits` too."""
     if leg == DZ:
         return _ratio(place, kind, how["interval"]), pd.DataFrame()
     edges, level = Axis(how["mass"]).edges, how["interval"]["level"]
     spectra, ways = _spectra(place.content, edges), {}
     ways["counting"] = counting(spectra, level, Windows(**{k: tuple(v) for k, v in how["fit"]["windows"].items()}))
     fits = None
-    if how["axes"].get(place.variable) != "integer":
+    if how["fits"] and how["axes"].get(place.variable) != "integer":
         spread = dispersion(place.content.total_n[:, 1:-1].sum(axis=1), twins)
         fits = fit(spectra, level, how["fit"]["signal"], how["fit"]["background"], spread)
         ways["fit"] = fits.estimate
