@@ -143,7 +143,7 @@ def test_the_default_target_ends_with_summary_and_report(killed: Run) -> None:
     reached = json.loads((checkout.folder / RESULTS / "truth.json").read_text())["reached"]
     assert 0.85 < reached[f"{PATH}, event"]["roc_auc"] < 0.97
     assert f"  true probability      {reached[f'{PATH}, event']['roc_auc']:.4f}" in text
-    assert "nan" not in text
+    assert not [line for line in text.splitlines() if line.endswith("nan")]
     page = (checkout.folder / "results/small/report.html").read_text(encoding="utf-8")
     for shown in ("metrics_per_label.csv", "event_metrics_oof.csv", "thresholds.csv", f"{PATH}-event-roc.png"):
         assert shown in page
