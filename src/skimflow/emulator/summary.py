@@ -1,5 +1,6 @@
 """What ends a run of the emulator, for a terminal: measures out of fold, and how they are to be read."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -51,7 +52,9 @@ def summary(
 
 def _line(row: Mapping[str, Any]) -> str:
     name = _SHOWN.get(row["method"], row["method"])
-    return f"  {name:20}  {_interval(row, 'roc_auc')}  {_interval(row, 'ap')}  {row['brier']:.4f}"
+    # A split of one fold has no other folds to calibrate it by.
+    brier = "–" if math.isnan(row["brier"]) else f"{row['brier']:.4f}"
+    return f"  {name:20}  {_interval(row, 'roc_auc')}  {_interval(row, 'ap')}  {brier}"
 
 
 def _interval(row: Mapping[str, Any], name: str) -> str:
