@@ -74,6 +74,11 @@ def leg_table(**changes: Any) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def estimated(files: Any, legs: pd.DataFrame, measured: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """The table under test, of legs that no bound has cut."""
+    return event_efficiencies(files, legs.assign(unbounded=legs["efficiency"]), measured, settings)
+
+
 def events(seed: int, size: int, menu: bool = True) -> dict[str, Any]:
     """Selected events, with triggers thrown from the legs as they are."""
     rng = np.random.default_rng(seed)
@@ -158,7 +163,7 @@ def samples() -> dict[str, list[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def table(samples: dict, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     files = written(tmp_path_factory.mktemp("events"), samples)
-    return event_efficiencies(files, leg_table(), MEASURED, SETTINGS)
+    return estimated(files, leg_table(), MEASURED, SETTINGS)
 
 
 def together(parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -212,7 +217,7 @@ def test_accepted_events_give_the_efficiency_of_all(tmp_path: Path) -> None:
     pulls = []
     for seed in range(40):
         values = {**events(seed + 100, 2000), "weight": np.ones(2000)}
-        row = event_efficiencies(written(tmp_path, {"G": [values]}), leg_table(), MEASURED, SETTINGS).iloc[0]
+        row = estimated(written(tmp_path, {"G": [values]}), leg_table(), MEASURED, SETTINGS).iloc[0]
         assert row["accepted"]
         assert row["total_n"] + row["unknown_n"] == np.sum(values[OR]) < 2000
         pulls.append((row["efficiency"] - POPULATION) / row["sample_error"])
@@ -246,7 +251,7 @@ def test_what_has_no_efficiency_is_counted(samples: dict, tmp_path: Path) -> Non
     task = Task("tt", "x", "/store/x.root", "x.root", None, {}, {})
     record_failure(task, InputError("corrupt", "x.root: bad"), tmp_path / "x.counts", tmp_path / "x.parquet")
     files["tt"].append(tmp_path / "x.parquet")
-    table = event_efficiencies(files, lost, MEASURED, SETTINGS)
+    table = estimated(files, lost, MEASURED, SETTINGS)
     totals = table[table["variable"] == "all"].set_index(["reference", "sample"])
     values = samples["tt"][0]
     known = [i for i in range(200) if plain(values, i) and values["electron_pt"][i] < 30]
@@ -276,7 +281,7 @@ def test_an_accepted_event_stands_for_few_others(samples: dict, tmp_path: Path) 
     chosen = (vague["trigger"] == "Mu12") & (vague["x_low"] == 15)
     vague.loc[chosen, ["efficiency", "low", "high"]] = (0.02, 0.0, 0.3)
     vague.loc[(vague["trigger"] == "Mu23") & (vague["x_low"] == 15), ["efficiency", "low"]] = (0.01, 0.0)
-    table = event_efficiencies(written(tmp_path, samples), vague, MEASURED, SETTINGS)
+    table = estimated(written(tmp_path, samples), vague, MEASURED, SETTINGS)
     totals = table[table["variable"] == "all"].set_index(["reference", "sample"])
     values = together([*samples["G"], *samples["H"]])
     known = [i for i in range(300) if values[OR][i] and plain(values, i) and values["muon_pt"][i] >= 20]
@@ -295,7 +300,7 @@ def test_legs_in_other_bins_are_refused(samples: dict, tmp_path: Path) -> None:
     files = written(tmp_path, samples)
     for legs in (leg_table().replace({"x_low": {20.0: 22.0}}), leg_table().replace({"trigger": {"Mu23": "Mu17"}})):
         with pytest.raises(ValueError, match=r"the table of legs has not .*'Mu(23|12)'.* in the bins"):
-            event_efficiencies(files, legs, MEASURED, SETTINGS)
+            estimated(files, legs, MEASURED, SETTINGS)
 
 
 def test_simulated_legs_beside_those_of_data(samples: dict, tmp_path: Path) -> None:
@@ -305,7 +310,7 @@ def test_simulated_legs_beside_those_of_data(samples: dict, tmp_path: Path) -> N
     names = {"SingleMuon": "muon_mc", "SingleElectron": "electron_mc"}
     other = {name: [v - 0.05 for v in values] for name, values in TRUE.items()}
     both = pd.concat([leg_table(), leg_table(**other).replace({"sample": names})])
-    table = event_efficiencies(written(tmp_path, samples), both, MEASURED, settings)
+    table = estimated(written(tmp_path, samples), both, MEASURED, settings)
     totals = table[table["variable"] == "all"].groupby(["reference", "sample"])["legs"].agg(list)
     assert totals.to_dict() == {
         **{("none", "MuonEG"): ["data"], ("none", "tt"): ["data", "mc"]},
@@ -331,3 +336,19 @@ def test_figure(table: pd.DataFrame) -> None:
     heights = [bar.lines[0].get_ydata() for bar in panels[0].containers]
     mine = table[(table["sample"] == "MuonEG") & (table["variable"] == "mll")].iloc[1:-1]
     np.testing.assert_allclose(heights[0], mine["efficiency"])
+
+
+def test_a_leg_that_was_cut_at_one_is_taken_as_it_was(tmp_path: Path) -> None:
+    """The mean of events is linear in a leg, so what was measured above 1 counts as that, not as 1."""
+    values = events(5, 200)
+    values["muon_pt"][:], values["electron_pt"][:] = 35.0, 35.0
+    legs = leg_table()
+    legs = legs.assign(unbounded=legs["efficiency"])
+    cut = (legs["trigger"].isin(["Mu12", "Mu23"])) & (legs["x_low"] == 30)
+    assert cut.any()
+    legs.loc[cut, ["efficiency", "low", "high", "unbounded"]] = (1.0, 0.95, 1.0, 1.04)
+    files = written(tmp_path, {"tt": [values]})
+    settings = {**SETTINGS, "datasets": {"tt": SETTINGS["datasets"]["tt"]}}
+    found = event_efficiencies(files, legs, MEASURED, settings).iloc[0]
+    bounded = event_efficiencies(files, legs.assign(unbounded=legs["efficiency"]), MEASURED, settings).iloc[0]
+    assert found["efficiency"] == pytest.approx(1.04 * bounded["efficiency"])

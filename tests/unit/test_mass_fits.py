@@ -11,7 +11,7 @@ from scipy.stats import crystalball, expon, poisson
 from skimflow.efficiency import interval
 from skimflow.efficiency.crosstrigger import CrossTrigger, Legs, bin_of, cross_trigger
 from skimflow.efficiency.intervals import Estimate
-from skimflow.efficiency.tagandprobe import Fits, Spectra, Windows, counting, dispersion, fit
+from skimflow.efficiency.tagandprobe import Fits, Spectra, Windows, counting, dispersion, fit, unbounded
 from skimflow.plots.mass import Spectrum, mass_fit
 
 SIGMA = 0.682689492137086
@@ -83,6 +83,19 @@ def test_counting_is_the_formula_and_without_background_clopper_pearson_at_least
     nothing = counting(Spectra(EDGES, none[:1], none[:1], none[:1], none[:1]), SIGMA)
     assert np.isnan(nothing.value[0])
     assert (nothing.low[0], nothing.high[0]) == (0, 1)
+
+
+def test_without_bounds_the_mean_over_bins_with_few_probes_is_right() -> None:
+    """1,000 bins of 100 probes at an efficiency of 0.98: cut at 1 their mean is low, ten times its error. (The limit of
+    many probes is not 0.98, as the background of this file is curved.)"""
+    truth = (0.98, 100, 20, 20)
+    limit = unbounded(exact(*(value * 1e6 if value > 1 else value for value in truth)))[0]
+    spectra = thrown(truth, 1000)
+    free, cut = unbounded(spectra), counting(spectra, SIGMA).value
+    error = free.std() / np.sqrt(len(free))
+    assert abs(free.mean() - limit) < 3 * error
+    assert cut.mean() - limit < -4 * error
+    assert cut.max() <= 1 < free.max()
 
 
 def test_counting_agrees_with_a_direct_scan() -> None:

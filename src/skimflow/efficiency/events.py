@@ -137,7 +137,9 @@ def _of(legs: pd.DataFrame, sample: str, part: Mapping[str, Any], leg: str, shap
     low = np.array(list(itertools.product(*(e[:-1] for e in edges)))).reshape(int(np.prod(shape)), -1 if edges else 0)
     if len(rows) != len(low) or not np.allclose(rows[["x_low", "y_low"]].to_numpy()[:, : len(edges)], low):
         raise ValueError(f"the table of legs has not {wanted} in the bins of the configuration")
-    columns = (rows[name].to_numpy(float) for name in ("efficiency", "low", "high"))
+    value, low, high, mean = (rows[name].to_numpy(float) for name in ("efficiency", "low", "high", "unbounded"))
+    # The mean over events is linear in each leg: a leg cut at 1 would make it too low, so it is not cut here.
+    columns = (mean, low + (mean - value), high + (mean - value))
     return Estimate(*(values if shape else values[0] for values in columns))
 
 

@@ -13,7 +13,7 @@ from skimflow.counts.table import TWINS
 from skimflow.counts.views import select
 from skimflow.efficiency.intervals import Estimate, interval, weighted_interval
 from skimflow.efficiency.table import ALL, Place, frame
-from skimflow.efficiency.tagandprobe import Fits, Spectra, Windows, counting, dispersion, fit
+from skimflow.efficiency.tagandprobe import Fits, Spectra, Windows, counting, dispersion, fit, unbounded
 
 Array = np.ndarray
 DZ = "dz"
@@ -36,7 +36,8 @@ def leg_efficiencies(
     Returns:
         Efficiencies: the columns of `efficiency.efficiencies`, with the leg as `trigger` and numbers of probes as
         counts; `efficiency` is that of `estimator`: `fit` or `counting`, as configured, `counting` for each value of an
-        integer variable, or `ratio` for the vertex-distance filter `dz`. Beside it `fit` and `counting` with their
+        integer variable, or `ratio` for the vertex-distance filter `dz`; `unbounded` is the same, but for counting
+        without the bounds of 0 and 1. Beside it `fit` and `counting` with their
         intervals, χ², degrees of freedom and p-value of the fit, and in `reason` why there is none. Under- and overflow
         have no rows.
         Spectra: one row for each mass bin of each of these bins, integer variables and `dz` left out: contents and
@@ -151,7 +152,8 @@ def _measured(
         return _ratio(place, kind, how["interval"]), pd.DataFrame()
     edges, level = Axis(how["mass"]).edges, how["interval"]["level"]
     spectra, ways = _spectra(place.content, edges), {}
-    ways["counting"] = counting(spectra, level, Windows(**{k: tuple(v) for k, v in how["fit"]["windows"].items()}))
+    windows = Windows(**{k: tuple(v) for k, v in how["fit"]["windows"].items()})
+    ways["counting"] = counting(spectra, level, windows)
     fits = None
     if how["fits"] and how["axes"].get(place.variable) != "integer":
         spread = dispersion(place.content.total_n[:, 1:-1].sum(axis=1), twins)
@@ -162,6 +164,8 @@ def _measured(
     rows = frame(place._replace(content=inside), ways[estimator], how)
     rows = rows.assign(method=_INTERVALS[estimator])
     rows = _beside(rows, ways, fits, estimator)
+    if estimator == "counting":
+        rows["unbounded"] = np.where(rows["efficiency"].notna(), unbounded(spectra, windows), np.nan)
     return rows, (_drawn(rows, spectra, fits) if fits else pd.DataFrame())
 
 
@@ -186,6 +190,7 @@ def _ratio(place: Place, kind: str, how: Mapping[str, Any]) -> pd.DataFrame:
 def _beside(rows: pd.DataFrame, ways: Mapping[str, Estimate], fits: Fits | None, estimator: str) -> pd.DataFrame:
     """Both ways and the goodness of fit as columns; alpha is of other references."""
     rows = rows.assign(alpha=np.nan, alpha_low=np.nan, alpha_high=np.nan, estimator=estimator)
+    rows = rows.assign(unbounded=rows["efficiency"])
     for way in WAYS:
         value, low, high = ways.get(way, Estimate(np.nan, np.nan, np.nan))
         rows = rows.assign(**{way: value, f"{way}_low": low, f"{way}_high": high})

@@ -88,6 +88,26 @@ def counting(spectra: Spectra, level: float, windows: Windows = WINDOWS) -> Esti
     return _gathered([_counted(*map(float, four), tau, level) for four in zip(*counts, strict=True)])
 
 
+def unbounded(spectra: Spectra, windows: Windows = WINDOWS) -> Array:
+    """The ratio of `counting` for means over bins, shape (bins,): without the bounds of 0 and 1, and without the bias
+    that a ratio of numbers with errors has. NaN without signal.
+
+    Where few probes fail, more background than there is may be taken from them; cutting the ratio at 1 then makes the
+    mean too low. And with S = s_p + s_f, the expectation of s_p/S is larger than the ratio of the expectations by
+    (ε Var s_f - (1 - ε) Var s_p)/S², to second order in the errors.
+    """
+    inside, outside, tau = _chosen(spectra.edges, windows)
+    signal, variance = [], []
+    for content in (spectra.passed, spectra.failed):
+        window, sides = content[:, inside].sum(axis=1), content[:, outside].sum(axis=1)
+        signal.append(window - tau * sides)
+        variance.append((window + tau**2 * sides) / spectra.scale[:, 0].clip(1e-300))
+    total = signal[0] + signal[1]
+    known = np.where(total > 0, total, np.nan)
+    ratio = signal[0] / known
+    return ratio - (ratio * variance[1] - (1 - ratio) * variance[0]) / known**2
+
+
 class Fits(NamedTuple):
     """Mass fits of each bin of probes, shapes (bins,) unless said otherwise."""
 
