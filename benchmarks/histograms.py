@@ -91,7 +91,7 @@ def work(step: str, file: str) -> dict[str, Any]:
     common = {"analysis": "agc_ttbar", "kind": "mc", "selection": selection}
     nothing = {"paths": [], "combination": "any", "on_missing": "error", "prescales": {}}
     skim = {**common, "run_window": None, "certified_sha256": None, "probe": nothing, "references": {}, "axes": {}}
-    filled = {**common, "dataset": "tt", "axes": axes(config), "varied": True, "unweighted": False}
+    filled = {**common, "dataset": "tt", "axes": axes(config), "n_minus_one": {}, "varied": True, "unweighted": False}
     events, output = (FOLDER / f"agc.{name}.parquet" for name in ("events", "histograms"))
     start = time.perf_counter()
     if step == SKIM:

@@ -39,6 +39,6 @@ def check_the_cross_trigger(root: Path, printed: str) -> None:
     biased = rows.loc[("none", "MuonEG")]
     assert biased["measured"] - biased["efficiency"] > 0.08
     assert re.search(
-        rf"^  MuonEG data\* \(none\), data +{biased['total_n']}  {biased['efficiency']:.4f}", printed, re.M
+        rf"^  MuonEG data\* \(none\), data +{biased['total_n']} +{biased['efficiency']:.4f}", printed, re.M
     )
     assert (table["variable"] == "mll").sum() == 4 * 10
