@@ -165,7 +165,8 @@ def _measured(
     rows = rows.assign(method=_INTERVALS[estimator])
     rows = _beside(rows, ways, fits, estimator)
     if estimator == "counting":
-        rows["unbounded"] = np.where(rows["efficiency"].notna(), unbounded(spectra, windows), np.nan)
+        free = unbounded(spectra, windows)
+        rows["unbounded"] = np.where(rows["efficiency"].notna() & np.isfinite(free), free, rows["efficiency"])
     return rows, (_drawn(rows, spectra, fits) if fits else pd.DataFrame())
 
 

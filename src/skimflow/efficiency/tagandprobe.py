@@ -90,7 +90,8 @@ def counting(spectra: Spectra, level: float, windows: Windows = WINDOWS) -> Esti
 
 def unbounded(spectra: Spectra, windows: Windows = WINDOWS) -> Array:
     """The ratio of `counting` for means over bins, shape (bins,): without the bounds of 0 and 1, and without the bias
-    that a ratio of numbers with errors has. NaN without signal.
+    that a ratio of numbers with errors has. NaN where the signal is not five times its error: a ratio to such a number
+    may be anything.
 
     Where few probes fail, more background than there is may be taken from them; cutting the ratio at 1 then makes the
     mean too low. And with S = s_p + s_f, the expectation of s_p/S is larger than the ratio of the expectations by
@@ -103,7 +104,7 @@ def unbounded(spectra: Spectra, windows: Windows = WINDOWS) -> Array:
         signal.append(window - tau * sides)
         variance.append((window + tau**2 * sides) / spectra.scale[:, 0].clip(1e-300))
     total = signal[0] + signal[1]
-    known = np.where(total > 0, total, np.nan)
+    known = np.where(total > 5 * np.sqrt(variance[0] + variance[1]), total, np.nan)
     ratio = signal[0] / known
     return ratio - (ratio * variance[1] - (1 - ratio) * variance[0]) / known**2
 
