@@ -1,6 +1,7 @@
 """What is changed in Snakemake's executor plugins.
 
-HTCondor's keeps the words of a command; Slurm's remembers, and gives up jobs that Slurm does not know any more.
+HTCondor's keeps the words of a command and waits until it is ready; Slurm's remembers, and gives up jobs that
+Slurm does not know any more.
 """
 
 import asyncio
@@ -48,6 +49,33 @@ def test_words_of_a_command_by_hand() -> None:
 @given(WORDS)
 def test_words_of_a_command_stay_what_they_are(words: list[str]) -> None:
     assert condors_words(htcondor_plugin.arguments(shlex.join(words))) == words
+
+
+class Unprepared:
+    """Stands for the executor: what asks for the jobs' state is started before the set-up."""
+
+    def __post_init__(self) -> None:
+        self._event_logs: dict[int, list] = {}
+
+    async def _wait_for_jobs(self) -> None:
+        self.seen = self._event_logs
+
+
+def test_nobody_asks_for_jobs_before_the_set_up_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(htcondor_plugin, "LOOK_AGAIN", 0)
+    executor, wait = Unprepared(), htcondor_plugin.once_ready(Unprepared._wait_for_jobs)
+
+    async def thread_first() -> bool:
+        asking = asyncio.create_task(wait(executor))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        early = asking.done()
+        htcondor_plugin.ready_after(Unprepared.__post_init__)(executor)
+        await asking
+        return early
+
+    assert not asyncio.run(thread_first())
+    assert executor.seen is executor._event_logs
 
 
 SQUEUE, SACCT = "squeue --noheader", "sacct -X"
@@ -126,11 +154,12 @@ def test_it_looks_at_least_once_a_minute() -> None:
 
 def test_htcondors_plugin_has_what_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = pytest.importorskip("snakemake_executor_plugin_htcondor", reason="the HTCondor plugin is not installed")
-    for name in ("_sanitize_job_args", "_get_exec_args_and_transfer_files"):
+    wrapped = ("_get_exec_args_and_transfer_files", "__post_init__", "_wait_for_jobs")
+    for name in ("_sanitize_job_args", *wrapped):
         monkeypatch.setattr(plugin.Executor, name, getattr(plugin.Executor, name))
-    before = plugin.Executor._get_exec_args_and_transfer_files
+    before = [getattr(plugin.Executor, name) for name in wrapped]
     htcondor_plugin.mend()
-    assert plugin.Executor._get_exec_args_and_transfer_files.__wrapped__ is before
+    assert [getattr(plugin.Executor, name).__wrapped__ for name in wrapped] == before
     executor = SimpleNamespace(_get_base_exec_and_args=lambda job: ("python", "-m snakemake --config 'a=b c'"))
     executor.logger = SimpleNamespace(debug=lambda text: None)
     found = plugin.Executor._get_exec_args_and_transfer_files(executor, None, False)
