@@ -57,7 +57,7 @@ class Size(NamedTuple):
 
 BIG = Size({"MuonEG": 20, "MET": 10, "SingleMuon": 4, "SingleElectron": 4}, dict.fromkeys(NAMES, 100_000))
 ONE = dict.fromkeys(NAMES, 1)
-SMALL = Size(ONE, {"MuonEG": 10_000, "MET": 6_000, "SingleMuon": 40_000, "SingleElectron": 40_000})
+SMALL = Size(ONE, {"MuonEG": 10_000, "MET": 6_000, "SingleMuon": 160_000, "SingleElectron": 160_000})
 TINY = Size(ONE, {"MuonEG": 2_000, "MET": 1_500, "SingleMuon": 2_500, "SingleElectron": 3_000}, maps=False)
 
 
