@@ -1,6 +1,7 @@
 """One HTCondor pool and one Slurm cluster for all tests that need them; where they cannot be had, those tests skip."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,13 @@ NAMES = ("condor", "slurm")
 AS_IT_IS = "selection={'lead_pt': 25}"
 """Changes nothing, but must reach the jobs in one piece."""
 PROXY = {"X509_USER_PROXY": "/shared/proxy", "BEARER_TOKEN_FILE": "/shared/token", "BEARER_TOKEN": "a b;c"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c() -> None:
+    """A command that a shell puts into the background ignores SIGINT, and all that it starts: here runs get one."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
