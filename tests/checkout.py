@@ -44,6 +44,11 @@ variables:
 """
 
 
+def _of_a_job(line: str) -> bool:
+    """Whether Snakemake tells of a job that begins or has ended."""
+    return "Finished jobid" in line or line.startswith(("rule ", "localrule "))
+
+
 class Checkout:
     """The workflow in `folder`, with the small measurement as its default configuration."""
 
@@ -115,8 +120,10 @@ class Checkout:
         del counts["all"], counts["total"]
         return counts
 
-    def kill_after(self, marks: int, *arguments: str, jobs_too: bool = True) -> bool:
-        """SIGKILL Snakemake, and its jobs, when it has told of so many jobs; whether it came to that."""
+    def kill_after(
+        self, marks: int, *arguments: str, mark: Callable[[str], bool] = _of_a_job, jobs_too: bool = True
+    ) -> bool:
+        """SIGKILL Snakemake, and its jobs, when so many of its lines are marks; whether it came to that."""
         process = subprocess.Popen(
             self.command("--cores", "2", *arguments),
             cwd=self.folder,
@@ -129,7 +136,7 @@ class Checkout:
         assert process.stdout is not None
         seen = 0
         for line in process.stdout:
-            seen += "Finished jobid" in line or line.startswith(("rule ", "localrule "))
+            seen += mark(line)
             if seen >= marks:
                 (os.killpg if jobs_too else os.kill)(process.pid, signal.SIGKILL)
                 break

@@ -26,7 +26,8 @@ class SlurmCheckout(ClusterCheckout):
         return self.cluster.queue(folder=self.folder)
 
     def stop_scheduler(self) -> None:
-        self.cluster.signal("slurmctld", signal.SIGKILL)
+        """It saves its state: killed within seconds of a job's start, it would forget the start and drain the node."""
+        self.cluster.signal("slurmctld", signal.SIGTERM)
 
     def restart_scheduler(self) -> None:
         self.cluster.start_daemon("slurmctld")

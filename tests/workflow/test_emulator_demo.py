@@ -1,9 +1,6 @@
 """The emulator as a target: what it makes, that a killed run trains missing folds only, and its models elsewhere."""
 
 import json
-import os
-import signal
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +42,7 @@ class Run(NamedTuple):
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     checkout = small_emulator(tmp_path_factory.mktemp("killed"))
-    kill_when_trained(checkout, 2)
+    assert checkout.kill_after(2, "emulator", *DEMO, mark=trained_a_fold)
     checkout.run(*DEMO, "--unlock")
     had = trained(checkout)
     missing = checkout.jobs(*DEMO)["emulator_train"]
@@ -53,27 +50,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(checkout, had, missing)
 
 
-def kill_when_trained(checkout: Checkout, number: int) -> None:
-    """SIGKILL to Snakemake and its jobs when it has told of so many trained folds."""
-    process = subprocess.Popen(
-        checkout.command("emulator", *DEMO, "--cores", "2"),
-        cwd=checkout.folder,
-        env=checkout.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    told, finished = [], 0
-    for line in process.stdout:
-        told.append(line)
-        finished += "Finished jobid" in line and "emulator_train" in line
-        if finished == number:
-            os.killpg(process.pid, signal.SIGKILL)
-            break
-    process.stdout.close()
-    assert process.wait() == -signal.SIGKILL, "".join(told)
+def trained_a_fold(line: str) -> bool:
+    return "Finished jobid" in line and "emulator_train" in line
 
 
 def trained(checkout: Checkout) -> dict[str, int]:

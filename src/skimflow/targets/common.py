@@ -6,6 +6,9 @@ from typing import Any, Literal
 from skimflow.config import Config, Dataset, EfficiencyConfig, Variable
 from skimflow.config.base import RegularBins
 
+NO_PROBE = {"paths": [], "prescales": {}, "combination": "any", "on_missing": "exclude"}
+"""Settings of the probe where no paths are measured."""
+
 
 def selections(config: Config, datasets: dict[str, Dataset]) -> dict[str, str]:
     """What selects the events of each dataset: the reference of tag and probe, or `` for the measurement itself."""
@@ -40,6 +43,21 @@ def window(config: Config, dataset: Dataset) -> list[int] | None:
     """First and last run of a dataset, where its era has a window."""
     window = config.eras.get(dataset.era) if dataset.era and dataset.kind == "data" else None
     return list(window) if window else None
+
+
+def skim_without_axes(config: Config, dataset: Dataset) -> dict[str, Any]:
+    """What a skim depends on whose events are wanted: it counts nothing against a variable, nor by a trigger path."""
+    return {
+        "analysis": config.analysis,
+        "kind": dataset.kind,
+        "run_window": window(config, dataset),
+        "certified_sha256": certified_sha256(config, dataset),
+        "selection": config.selection.model_dump(mode="json"),
+        "probe": NO_PROBE,
+        "references": {},
+        "axes": {},
+        "maps": [],
+    }
 
 
 def axes(variables: Mapping[str, Variable]) -> dict[str, Any]:

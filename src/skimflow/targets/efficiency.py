@@ -4,14 +4,11 @@ from typing import Any
 
 from skimflow import paths
 from skimflow.config import Dataset, EfficiencyConfig, dataset_name
-from skimflow.targets.common import axes, axis, certified_sha256, interval, window
+from skimflow.targets.common import NO_PROBE, axes, axis, certified_sha256, interval, window
 from skimflow.targets.cross_trigger import cross_trigger_figures
 from skimflow.targets.jobs import Targets
 from skimflow.targets.legs import leg_figures
 from skimflow.targets.pages import pages
-
-NO_PROBE = {"paths": [], "prescales": {}, "combination": "any", "on_missing": "exclude"}
-"""Settings of the probe where legs are measured and no paths."""
 
 
 class EfficiencyTargets(Targets):

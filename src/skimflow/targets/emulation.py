@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from skimflow import paths
 from skimflow.config import Dataset
 from skimflow.config.emulation import EmulationConfig
-from skimflow.targets.common import certified_sha256, window
+from skimflow.targets.common import NO_PROBE, skim_without_axes
 from skimflow.targets.jobs import Targets
 
 TIME = "time"
@@ -29,18 +29,8 @@ class EmulationTargets(Targets):
     front = "emulator"
 
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
-        probe = {"paths": list(self.config.labels), "prescales": {}, "combination": "any", "on_missing": "exclude"}
-        return {
-            "analysis": self.config.analysis,
-            "kind": dataset.kind,
-            "run_window": window(self.config, dataset),
-            "certified_sha256": certified_sha256(self.config, dataset),
-            "selection": self.config.selection.model_dump(mode="json"),
-            "probe": probe,
-            "references": {"none": []},
-            "axes": {},
-            "maps": [],
-        }
+        labels = {**NO_PROBE, "paths": list(self.config.labels)}
+        return {**skim_without_axes(self.config, dataset), "probe": labels, "references": {"none": []}}
 
     def emulator(self) -> dict[str, Any]:
         """Settings of the emulator's steps, as `emulator.steps` reads them."""

@@ -1,5 +1,6 @@
 """The jobs of a measurement: its skims, from the files of its datasets, and what they depend on."""
 
+import abc
 import glob
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from skimflow.targets.common import data_samples
 from skimflow.targets.inputs import InputFile, resolve
 
 
-class Targets:
+class Targets(abc.ABC):
     """The files of one measurement, resolved from its configuration; what it measures is known to its subclass."""
 
     config: Config
@@ -137,17 +138,17 @@ class Targets:
         """Names of the report's pages, in its order."""
         return ["result"]
 
+    @abc.abstractmethod
     def tables(self) -> list[str]:
         """Tables that the report shows beside those of every measurement."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
         """Everything that the counts and events of a file depend on, as plain values for `params`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def figures(self) -> list[str]:
         """Every figure of the measurement."""
-        raise NotImplementedError
 
 
 def _skim_code(analysis: str) -> str:

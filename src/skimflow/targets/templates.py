@@ -9,8 +9,7 @@ from skimflow.config.corrections import OBJECTS, WeightVariation
 from skimflow.config.templates import TemplatesConfig
 from skimflow.errors import ConfigError
 from skimflow.provenance import fingerprint
-from skimflow.targets.common import certified_sha256, window
-from skimflow.targets.efficiency import NO_PROBE
+from skimflow.targets.common import skim_without_axes
 from skimflow.targets.fits import fit_figures
 from skimflow.targets.jobs import Targets
 
@@ -33,17 +32,7 @@ class TemplatesTargets(Targets):
         )
 
     def settings(self, name: str, dataset: Dataset) -> dict[str, Any]:
-        return {
-            "analysis": self.config.analysis,
-            "kind": dataset.kind,
-            "run_window": window(self.config, dataset),
-            "certified_sha256": certified_sha256(self.config, dataset),
-            "selection": self.config.selection.model_dump(mode="json"),
-            "probe": NO_PROBE,
-            "references": {},
-            "axes": {},
-            "maps": [],
-        }
+        return skim_without_axes(self.config, dataset)
 
     def histograms(self, dataset: str) -> dict[str, Any]:
         """Everything that the histograms of a file depend on beside its skim and the files of corrections."""
