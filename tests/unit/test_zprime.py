@@ -1,7 +1,9 @@
-"""The zprime analysis: against plain Python event by event, its regions, variations and classifier."""
+"""The zprime analysis: against plain Python event by event, its regions, variations, classifier and real inputs."""
 
 import json
 import os
+import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from skimflow import lock
 from skimflow.analyses import zprime
 from skimflow.config import Dataset, load
 from skimflow.config.loading import read_yaml
@@ -389,3 +392,53 @@ def test_a_signal_is_injected() -> None:
     tagged = [int((columns["FatJet_particleNet_TvsQCD"] > 0.5).sum()) for columns in (data, alone)]
     assert tagged[0] == pytest.approx(tagged[1] / 2, rel=0.06)
     assert "genWeight" not in data
+
+
+INPUTS = {
+    "SingleMuon_Run2016G": (70, 149_916_849),
+    "SingleMuon_Run2016H": (82, 174_035_164),
+    "TTToSemiLeptonic_UL2016": (138, 144_722_000),
+    "TTToHadronic_UL2016": (146, 107_067_000),
+    "TTTo2L2Nu_UL2016": (49, 43_546_000),
+    "WJetsToLNu_UL2016": (68, 80_958_227),
+    "ZprimeToTT_M2000_UL2016": (4, 527_279),
+    "ZprimeToTT_M400_UL2016": (2, 570_127),
+}
+"""Files and events of SYSTEMS 4a; of each era those of records 30530 and 30563, of 2 TeV those of its files."""
+LISTED = {"M1000": 1, "M1200": 9, "M1400": 6, "M1600": 3, "M1800": 8}
+
+
+def test_the_inputs_are_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    wanted = of(load(read_yaml("config/zprime.yaml"), ["config/zprime.yaml"]))
+    assert wanted.unlocked == []
+    every = [file for job in wanted.jobs.values() for file in job]
+    found: dict[str, tuple[int, int]] = {}
+    for file in every:
+        files, events = found.get(file.dataset, (0, 0))
+        found[file.dataset] = files + 1, events + (file.entries or 0)
+    listed = {f"ZprimeToTT_{mass}_UL2016": (files, 0) for mass, files in LISTED.items()}
+    assert found == INPUTS | listed
+    assert len({file.location for file in every}) == 152 + 405 + 29
+    assert all(file.location.startswith("root://eospublic.cern.ch//eos/opendata/cms/") for file in every)
+
+
+@pytest.mark.parametrize(
+    ("era", "folder", "files", "adler32"),
+    [
+        ("G", 130000, 17, "1f01fe51"),
+        ("G", 70000, 53, "cc614c9b"),
+        ("H", 120000, 1, "841b2d03"),
+        ("H", 1210000, 1, "ab322d1a"),
+        ("H", 130000, 40, "bff80a95"),
+        ("H", 280000, 8, "84a6673c"),
+        ("H", 70000, 32, "7d389b6c"),
+    ],
+)
+def test_locked_names_are_those_of_the_portal(era: str, folder: int, files: int, adler32: str) -> None:
+    """The records state checksums of their text indexes, which are the sorted URLs of each folder, one a line."""
+    rows = lock.read(ROOT / f"config/locks/SingleMuon_Run2016{era}.tsv").rows
+    urls = sorted(row.location for row in rows if re.search(rf"-v1/{folder}/", row.location))
+    assert len(urls) == files
+    index = "".join(f"{url}\n" for url in urls)
+    assert f"{zlib.adler32(index.encode()):08x}" == adler32
