@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -11,11 +11,22 @@ Edges = Annotated[tuple[float, ...], Field(min_length=2)]
 HltPath = Annotated[str, Field(pattern=r"^HLT_\w+$")]
 TINY = 1e-9
 
+_T = TypeVar("_T")
+_AFTER_SKIM = {"x-after-skim": True}
+AfterSkim = Annotated[_T, Field(json_schema_extra=_AFTER_SKIM)]
+"""A setting of a selection that no skim depends on: when it changes, only histograms are filled again."""
+
 
 class Model(BaseModel):
     """Frozen, and refuses keys that it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+
+def of_skim(selection: Model) -> dict[str, Any]:
+    """The settings of a selection that its skims depend on; the others are not there, so that no skim can use them."""
+    after = {name for name, field in type(selection).model_fields.items() if field.json_schema_extra == _AFTER_SKIM}
+    return selection.model_dump(mode="json", exclude=after)
 
 
 def increasing(edges: tuple[float, ...] | None) -> tuple[float, ...] | None:

@@ -25,8 +25,8 @@ An unknown key is an error. The first line of each file, `# yaml-language-server
 editor complete and check keys while you type.
 
 `params` of the rules carry what a result depends on, so a change reruns what it must and no more:
-cuts, `fine` bins, `probe`, `references` and eras skim again; `report` bins, `interval` and the `fit` of tag and probe
-redo efficiencies and plots; `style` redraws plots.
+cuts, `fine` bins, `probe`, `references` and eras skim again (cuts that no skim depends on, as said below, fill histograms
+again); `report` bins, `interval` and the `fit` of tag and probe redo efficiencies and plots; `style` redraws plots.
 """
 
 _CHAPTERS = (
@@ -78,9 +78,14 @@ def _rows(schema: dict[str, Any], prefix: str, root: dict[str, Any] | None = Non
     for name, field in schema["properties"].items():
         required = name in schema.get("required", ())
         default = "required" if required else _default(field)
-        yield f"| `{prefix}{name}` | {_type(field, root)} | {default} | {_cell(field.get('description', ''))} |"
+        yield f"| `{prefix}{name}` | {_type(field, root)} | {default} | {_cell(_meaning(field))} |"
         for nested, suffix in _nested(field, root):
             yield from _rows(nested, f"{prefix}{name}{suffix}.", root)
+
+
+def _meaning(field: dict[str, Any]) -> str:
+    text = field.get("description", "")
+    return f"{text} No skim depends on it." if "x-after-skim" in field else text
 
 
 def _default(field: dict[str, Any]) -> str:

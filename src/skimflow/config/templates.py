@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from skimflow.config.base import Edges, Model, Name, Names, RegularBins, increasing
+from skimflow.config.base import AfterSkim, Edges, Model, Name, Names, RegularBins, increasing
 from skimflow.config.corrections import OBJECTS, Correction, Scale, Smear
 from skimflow.config.fits import FitModel
 from skimflow.config.measurement import Config
@@ -185,16 +185,16 @@ class Zmumu(Model):
     id: str = Field("tightId", description="Identification flag, a branch `Muon_…`.")
     isolation: str = Field("pfRelIso04_all", description="Relative isolation, a branch `Muon_…`.")
     max_isolation: float = Field(0.15, gt=0, description="Muons are isolated better than this.")
-    lead_pt: float = Field(26, ge=0, description="pT of the leading muon of the pair above this, GeV.")
+    lead_pt: AfterSkim[float] = Field(26, ge=0, description="pT of the leading muon of the pair above this, GeV.")
     min_pt: float = Field(20, ge=0, description="Muon pT above this, GeV.")
     max_eta: float = Field(2.4, gt=0, description="Muon |η| below this.")
     max_dxy: float | None = Field(0.2, gt=0, description="Transverse impact parameter below this, cm; null for any.")
     max_dz: float | None = Field(0.5, gt=0, description="Longitudinal impact parameter below this, cm; null for any.")
-    pair: Literal["nearest_z", "leading"] = Field(
+    pair: AfterSkim[Literal["nearest_z", "leading"]] = Field(
         "nearest_z",
         description="Which pair of an event with more than two muons: that nearest to the Z mass, or leading.",
     )
-    mass: tuple[float, float] = Field((60, 120), description="Mass of the pair from and to, GeV.")
+    mass: AfterSkim[tuple[float, float]] = Field((60, 120), description="Mass of the pair from and to, GeV.")
     filters: tuple[str, ...] = Field((), description="Event filters, branches such as Flag_goodVertices.")
     margin: float = Field(
         0.9,

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from skimflow.config.base import Model, Name, Names
+from skimflow.config.base import AfterSkim, Model, Name, Names
 from skimflow.config.templates import TemplatesConfig
 
 WORKSHOP, TAGGED, UNTAGGED, CR1, CR2 = "CMS_WORKSHOP", "SR_tag", "SR_notag", "CR1", "CR2"
@@ -65,40 +65,48 @@ class Zprime(Model):
         ("HLT_TkMu50",), min_length=1, description="Trigger paths, one of which the event fired."
     )
     filters: tuple[str, ...] = Field((), description="Event filters, branches such as Flag_goodVertices.")
-    muon_pt: float = Field(55, ge=0, description="Muon pT above this, GeV.")
-    muon_eta: float = Field(2.4, gt=0, description="Muon |η| below this.")
+    muon_pt: AfterSkim[float] = Field(55, ge=0, description="Muon pT above this, GeV.")
+    muon_eta: AfterSkim[float] = Field(2.4, gt=0, description="Muon |η| below this.")
     muon_id: str = Field("tightId", description="Identification flag, a branch `Muon_…`.")
-    muon_isolation: int = Field(1, ge=0, description="Muon_miniIsoId above this: 1 for medium and tighter.")
-    jet_id: int = Field(4, ge=0, description="Jet_jetId at least this: 4 and 6 have the bit of tight with lepton veto.")
+    muon_isolation: AfterSkim[int] = Field(1, ge=0, description="Muon_miniIsoId above this: 1 for medium and tighter.")
+    jet_id: AfterSkim[int] = Field(
+        4, ge=0, description="Jet_jetId at least this: 4 and 6 have the bit of tight with lepton veto."
+    )
     btag: str = Field("btagDeepB", description="b-tag discriminant, a branch `Jet_…`.")
-    min_btag: float = Field(0.5, description="b jets have a discriminant above this.")
-    fat_jet_pt: float = Field(500, ge=0, description="pT of top-tagged fat jets above this, GeV.")
+    min_btag: AfterSkim[float] = Field(0.5, description="b jets have a discriminant above this.")
+    fat_jet_pt: AfterSkim[float] = Field(500, ge=0, description="pT of top-tagged fat jets above this, GeV.")
     top_tag: str = Field("particleNet_TvsQCD", description="Top-tag discriminant, a branch `FatJet_…`.")
-    min_top_tag: float = Field(0.5, description="Top-tagged fat jets have a discriminant above this.")
+    min_top_tag: AfterSkim[float] = Field(0.5, description="Top-tagged fat jets have a discriminant above this.")
     met: float = Field(50, ge=0, description="PuppiMET above this, GeV.")
-    muon_met: float = Field(150, ge=0, description="Sum of the muon's pT and PuppiMET above this, GeV.")
-    overlap: float | None = Field(
+    muon_met: AfterSkim[float] = Field(150, ge=0, description="Sum of the muon's pT and PuppiMET above this, GeV.")
+    overlap: AfterSkim[float | None] = Field(
         None,
         gt=0,
         description="The jet of `workshop_mtt` is farther than this ΔR from the fat jet, whose energy it would count "
         "twice; null for any jet, as in the original.",
     )
-    reconstructed_pt: float = Field(30, ge=0, description="pT of jets that tops are made of above this, GeV.")
-    reconstructed_eta: float = Field(2.4, gt=0, description="|η| of jets that tops are made of below this.")
-    reconstructed_jets: int = Field(8, ge=4, le=12, description="The leading so many of them are combined.")
-    chi2: float = Field(30, gt=0, description="χ² of the reconstruction below this, in signal and control regions.")
-    jet_pts: tuple[float, float] | None = Field(
+    reconstructed_pt: AfterSkim[float] = Field(
+        30, ge=0, description="pT of jets that tops are made of above this, GeV."
+    )
+    reconstructed_eta: AfterSkim[float] = Field(2.4, gt=0, description="|η| of jets that tops are made of below this.")
+    reconstructed_jets: AfterSkim[int] = Field(8, ge=4, le=12, description="The leading so many of them are combined.")
+    chi2: AfterSkim[float] = Field(
+        30, gt=0, description="χ² of the reconstruction below this, in signal and control regions."
+    )
+    jet_pts: AfterSkim[tuple[float, float] | None] = Field(
         None,
         description="In these regions, pT of the two leading jets above these, GeV; the paper: 150 and 50.",
     )
-    isolation_2d: tuple[float, float] | None = Field(
+    isolation_2d: AfterSkim[tuple[float, float] | None] = Field(
         None,
         description="In signal and control regions, ΔR of the muon to the nearest jet above the first, or its pT "
         "transverse to that jet above the second; the paper: 0.4 and 25 GeV.",
     )
-    nn_signal: float = Field(0.5, ge=-1, le=1, description="Signal regions: the classifier's score at least this.")
-    nn_cr1: float = Field(-0.75, ge=-1, le=1, description="CR1, W+jets: the score below this.")
-    nn_cr2: tuple[float, float] = Field((0.0, 0.5), description="CR2, tt̄: the score between these.")
+    nn_signal: AfterSkim[float] = Field(
+        0.5, ge=-1, le=1, description="Signal regions: the classifier's score at least this."
+    )
+    nn_cr1: AfterSkim[float] = Field(-0.75, ge=-1, le=1, description="CR1, W+jets: the score below this.")
+    nn_cr2: AfterSkim[tuple[float, float]] = Field((0.0, 0.5), description="CR2, tt̄: the score between these.")
     margin: float = Field(
         0.9,
         gt=0,
