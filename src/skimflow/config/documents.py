@@ -25,8 +25,9 @@ An unknown key is an error. The first line of each file, `# yaml-language-server
 editor complete and check keys while you type.
 
 `params` of the rules carry what a result depends on, so a change reruns what it must and no more:
-cuts, `fine` bins, `probe`, `references` and eras skim again (cuts that no skim depends on, as said below, fill histograms
-again); `report` bins, `interval` and the `fit` of tag and probe redo efficiencies and plots; `style` redraws plots.
+cuts, `fine` bins, `probe`, `references` and eras skim again (cuts that no skim depends on, as said below, fill
+histograms again); `report` bins, `interval` and the `fit` of tag and probe redo efficiencies and plots; `style` redraws
+plots.
 """
 
 _CHAPTERS = (
