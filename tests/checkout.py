@@ -50,13 +50,18 @@ def _of_a_job(line: str) -> bool:
 
 
 class Checkout:
-    """The workflow in `folder`, with the small measurement as its default configuration."""
+    """The workflow in `folder`, with the small measurement as its default configuration.
 
-    def __init__(self, folder: Path):
+    `truth_blocks`: of collisions that tell the truth of toys; the workflow itself looks at 15, for more events.
+    """
+
+    def __init__(self, folder: Path, truth_blocks: int = 3):
         self.folder = folder
         for part in _PARTS:
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copy(ROOT / part, folder / part)
+        if truth_blocks != 15:
+            self.edit("scripts/toy_truth.py", lambda text: text.replace("_BLOCKS = 15", f"_BLOCKS = {truth_blocks}"))
         base = (ROOT / "config/hww_emu.yaml").read_text(encoding="utf-8")
         before, after = base.split("variables:\n")[0], base.split("maps:\n")[1].replace(", against: [npv]", "")
         self.write("config/hww_emu.yaml", before + VARIABLES + "maps:\n" + after)

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 @pytest.mark.xdist_group("end-to-end")
 def test_readme_shows_what_the_demo_prints(tmp_path) -> None:
-    checkout = Checkout(tmp_path)
+    checkout = Checkout(tmp_path, truth_blocks=15)
     shutil.copytree(ROOT / "config", tmp_path / "config", dirs_exist_ok=True)
     checkout.run("--cores", "2", "results/demo/summary.txt", "results/demo/plots/cross_trigger/mll.png")
     printed = (tmp_path / "results/demo/summary.txt").read_text(encoding="utf-8")
