@@ -1,13 +1,15 @@
 """The histograms of `agc_ttbar` with coffea's NanoEvents: the same selection and variations, one chunk after the other.
 
 `python coffea_agc.py FILE CORRECTIONS CHUNK` prints seconds without imports, and entries of both regions by variation
-of objects. Smearing is seeded by the chunk, so its entries differ from those of skimflow.
+of objects; CORRECTIONS is the folder of their files. Smearing is seeded by the chunk, so its entries differ from those
+of skimflow.
 """
 
 import json
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import awkward as ak
 import correctionlib
@@ -21,7 +23,8 @@ VARIATIONS = ("nominal", "pt_scale_up", "pt_res_up")
 
 def main(path: str, corrections: str, chunk: int) -> dict:
     warnings.simplefilter("ignore")
-    weights = correctionlib.CorrectionSet.from_file(corrections)["event_systematics"]
+    file = str(Path(corrections, "event_systematics.json"))
+    weights = correctionlib.CorrectionSet.from_file(file)["event_systematics"]
     start = time.perf_counter()
     filled = {
         region: hist.Hist.new.Reg(25, 50, 550, name="x").StrCat([], name="variation", growth=True).Weight()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,15 +56,17 @@ b.main()
 
 
 @pytest.mark.xdist_group("catalogue")
-def test_the_benchmark_of_histograms_runs(tmp_path) -> None:
+@pytest.mark.parametrize(("analysis", "regions"), [("agc_ttbar", ("4j1b", "4j2b")), ("zprime", ("CMS_WORKSHOP",))])
+def test_the_benchmark_of_histograms_runs(analysis: str, regions: tuple[str, ...], tmp_path: Path) -> None:
     small = f"""
-import sys; sys.path.insert(0, {str(ROOT / "benchmarks")!r}); sys.argv = ["histograms", "--quick"]
+import sys; sys.path.insert(0, {str(ROOT / "benchmarks")!r})
+sys.argv = ["histograms", "--quick", "--analysis", {analysis!r}]
 import histograms as b
-b.EVENTS = 5_000
+b.EVENTS = 20_000
 b.main()
 """
     done = subprocess.run([sys.executable, "-c", small], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "results/benchmarks/histograms.json").read_text())
     (skim,), (filled,) = found["skim"], found["histograms"]
-    assert sum(filled["entries"][f"{region} nominal"] for region in ("4j1b", "4j2b")) <= skim["events"] <= 500
+    assert 0 < sum(filled["entries"][f"{region} nominal"] for region in regions) <= skim["events"] <= 2000
