@@ -3,10 +3,10 @@
     python benchmarks/histograms.py [--analysis zprime] [--quick] [--python INTERPRETER]
 
 One toy file of tt̄. Of `zprime` it is the region CMS_WORKSHOP and its mass; skimflow works out the other regions and
-the shapes of events too, of which coffea is asked nothing. Each tool is a process of its own, and they take turns; the
-median of the rounds counts. `work` is without the start of Python and its imports; CPU seconds are those of the whole process.
-Coffea is looked for in the environment that `--python` names, and left out where it is not installed. Entries of the
-regions must be the same, but for those of the random smearing.
+the shapes of events too, of which coffea is asked nothing. Each tool is a process of its own, and they take turns;
+the median of the rounds counts. `work` is without the start of Python and its imports; CPU seconds are those of the
+whole process. Coffea is looked for in the environment that `--python` names, and left out where it is not installed.
+Entries of the regions must be the same, but for those of the random smearing.
 """
 
 import argparse
