@@ -37,17 +37,28 @@ class Case(NamedTuple):
     random: str
     """The variation whose entries are those of other random numbers."""
     left_out: tuple[str, ...] = ()
-    """Corrections."""
+    """Corrections that the baseline does not make."""
 
 
 CASES = {
     "agc_ttbar": Case(
-        *("config/agc_ttbar.yaml", "config/agc_demo.yaml", "ttbar", "lepton_jets", "coffea_agc.py"),
-        *(("HT", "m_bjj"), "pt_res_up", ("scale_var",)),
+        config="config/agc_ttbar.yaml",
+        demo="config/agc_demo.yaml",
+        process="ttbar",
+        physics="lepton_jets",
+        baseline="coffea_agc.py",
+        observables=("HT", "m_bjj"),
+        random="pt_res_up",
+        left_out=("scale_var",),
     ),
     "zprime": Case(
-        *("config/zprime.yaml", "config/zprime_demo.yaml", "TTToSemiLeptonic", "boosted", "coffea_zprime.py"),
-        *(("workshop_mtt",), "jet_pt_resolution_up"),
+        config="config/zprime.yaml",
+        demo="config/zprime_demo.yaml",
+        process="TTToSemiLeptonic",
+        physics="boosted",
+        baseline="coffea_zprime.py",
+        observables=("workshop_mtt",),
+        random="jet_pt_resolution_up",
     ),
 }
 
@@ -102,7 +113,7 @@ def work(analysis: str, step: str, file: str) -> dict[str, Any]:
     """One of the two jobs; seconds without imports, and what it found."""
     import pyarrow.parquet as pq
 
-    from skimflow.config.base import of_skim
+    from skimflow.config.base import settings_of_skim
     from skimflow.config.loading import MODELS, read_yaml
     from skimflow.histograms.job import histograms
     from skimflow.skim import Task, skim_file
@@ -119,7 +130,7 @@ def work(analysis: str, step: str, file: str) -> dict[str, Any]:
     common = {"analysis": analysis, "kind": "mc"}
     nothing = {"paths": [], "combination": "any", "on_missing": "error", "prescales": {}}
     skim = {**common, "run_window": None, "certified_sha256": None, "probe": nothing, "references": {}, "axes": {}}
-    skim |= {"selection": of_skim(config.selection), "maps": []}
+    skim |= {"selection": settings_of_skim(config.selection), "maps": []}
     asked = {name: axis for name, axis in axes(config).items() if name in case.observables}
     filled = {**common, "dataset": "tt", "axes": asked, "n_minus_one": {}, "varied": True, "unweighted": False}
     filled |= {"selection": config.selection.model_dump(mode="json"), "corrections": corrections}

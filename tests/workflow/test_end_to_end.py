@@ -20,8 +20,6 @@ _FAIL_ONCE = """\
         Path("tried").touch()
         raise SkimflowError("made to fail")
 """
-
-
 FIGURES = [f"plot_{what}" for what in ("cutflow", "efficiency", "map", "n_minus_one", "scale_factors", "stability")]
 
 
@@ -72,7 +70,7 @@ def test_results(undisturbed: Checkout) -> None:
 
 @pytest.mark.xdist_group("end-to-end")
 def test_another_order_of_jobs_gives_the_same_bytes(undisturbed: Checkout, tmp_path: Path) -> None:
-    """But for figures, which are made of the tables and nothing else, with the same bytes each time (test_results)."""
+    """But for figures: the same tables make the same bytes of them (tests/unit/test_results.py)."""
     other = Checkout(tmp_path)
     other.run("--cores", "1", "--omit-from", *FIGURES)
     found = {name: content for name, content in undisturbed.final_files().items() if not name.startswith("plots/")}

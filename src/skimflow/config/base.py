@@ -23,8 +23,11 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
 
-def of_skim(selection: Model) -> dict[str, Any]:
-    """The settings of a selection that its skims depend on; the others are not there, so that no skim can use them."""
+def settings_of_skim(selection: Model) -> dict[str, Any]:
+    """The settings of a selection that its skims depend on; the others are not there, so that no skim can use them.
+
+    A block of settings, such as `jets`, is there as a whole: marks inside of it are not looked at.
+    """
     after = {name for name, field in type(selection).model_fields.items() if field.json_schema_extra == _AFTER_SKIM}
     return selection.model_dump(mode="json", exclude=after)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from skimflow.config import Config, Dataset, EfficiencyConfig, Variable
-from skimflow.config.base import RegularBins, of_skim
+from skimflow.config.base import RegularBins, settings_of_skim
 
 NO_PROBE = {"paths": [], "prescales": {}, "combination": "any", "on_missing": "exclude"}
 """Settings of the probe where no paths are measured."""
@@ -52,7 +52,7 @@ def skim_without_axes(config: Config, dataset: Dataset) -> dict[str, Any]:
         "kind": dataset.kind,
         "run_window": window(config, dataset),
         "certified_sha256": certified_sha256(config, dataset),
-        "selection": of_skim(config.selection),
+        "selection": settings_of_skim(config.selection),
         "probe": NO_PROBE,
         "references": {},
         "axes": {},
